@@ -1,0 +1,320 @@
+"""The nouns as frozen, slotted dataclasses: what a plan promises and what a measurement found.
+
+Nothing here reads a clock, a file or a socket. Stamps are int nanoseconds on the monotonic clock; durations
+are float milliseconds and say so in their names; tokens and prices are the provider's own. `None` means
+missing, and `provenance` says why. A record that contradicts itself can't be built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchbook.errors import RecordError
+
+STATUSES = ("success", "failure", "timeout", "skipped")
+PHASES = ("warmup", "measured")
+CHUNK_KINDS = ("text", "reasoning", "tool")
+
+ERROR_KINDS: Mapping[str, str] = {
+    "unresolved": "the host name has no address",
+    "refused": "the address refused the connection",
+    "tls": "the TLS handshake failed",
+    "proxy": "the proxy would not open a tunnel",
+    "reset": "the connection broke before the answer was complete",
+    "truncated": "the connection or stream ended early, without its closing event",
+    "timeout": "the trial's time was up",
+    "bad_request": "HTTP 400, 413 or 422: the request was not accepted",
+    "auth": "HTTP 401 or 403: the key or its rights",
+    "not_found": "HTTP 404: no such model or address",
+    "rate_limited": "HTTP 429",
+    "overloaded": "HTTP 503 or 529",
+    "server_error": "another HTTP 5xx",
+    "http_error": "another HTTP status that is not 200",
+    "stream_error": "an error object in the middle of a stream",
+    "protocol": "bytes that break the wire's protocol",
+    "empty": "a complete answer without any content",
+    "cancelled": "interrupted by the user",
+}
+RETRYABLE = frozenset({"refused", "reset", "truncated", "rate_limited", "overloaded", "server_error", "stream_error"})
+
+
+# ---------------------------------------------------------------- what is asked
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool that a model may call; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish to use a tool; `arguments` is JSON text, as the wire carried it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. role: `user`, `assistant` or `tool` (a system prompt is a field of the request)."""
+
+    role: str
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.role not in ("user", "assistant", "tool"):
+            raise RecordError(f"message role {self.role!r} is not user, assistant or tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Sampling parameters; None = not sent, so the provider's default holds."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Body fields of the provider's own, passed through as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One model call, independent of any wire."""
+
+    model: str
+    messages: tuple[Message, ...]
+    system: str | None = None
+    params: Params = field(default_factory=Params)
+    tools: tuple[ToolSpec, ...] = ()
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A test case. Exactly one of `prompt` and `messages`; both are templates over `variables`."""
+
+    id: str
+    category: str = ""
+    prompt: str | None = None
+    messages: tuple[Message, ...] = ()
+    system: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    expected: str | None = None
+    references: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.prompt is None) == (not self.messages):
+            raise RecordError(f"case {self.id!r} needs exactly one of prompt and messages")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A named, versioned list of test cases; `sha256` is of the file's bytes, `path` as the user named it."""
+
+    name: str
+    cases: tuple[Case, ...]
+    version: str = ""
+    schema_version: str = ""
+    description: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A dated price vector in USD: per million tokens, and per request. None = unknown."""
+
+    date: str
+    input: float | None = None
+    cached: float | None = None
+    cache_write: float | None = None
+    output: float | None = None
+    reasoning: float | None = None
+    request: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One model endpoint under test. `base_url` None = the provider's own address."""
+
+    name: str
+    provider: str
+    model: str
+    base_url: str | None = None
+    wire: str | None = None
+    api_key_env: str | None = None
+    region: str | None = None
+    params: Params = field(default_factory=Params)
+    price: Price | None = None
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """One planned unit. `intended_offset_ns` (open loop only) counts from the start of the run's load."""
+
+    trial_id: str
+    position: int
+    dataset: str
+    dataset_version: str
+    test_id: str
+    category: str
+    target: str
+    workload: str
+    repetition: int
+    phase: str
+    prompt_sha256: str
+    seed: int
+    intended_offset_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.phase not in PHASES:
+            raise RecordError(f"phase {self.phase!r} is not one of {PHASES}")
+
+
+# ---------------------------------------------------------------- what was found
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts as the provider reported them. `input` holds all prompt tokens, cached ones included;
+    `output` all generated tokens, reasoning included. None = not reported."""
+
+    input: int | None = None
+    cached: int | None = None
+    cache_write: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One content-bearing piece of an answer: when its bytes arrived, its UTF-8 size, its kind."""
+
+    at_ns: int
+    size: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt at one model call: facts only. METRICS are computed from it in `measure`.
+
+    intended_ns  s: by the schedule, or the moment the slot became free
+    taken_up_ns  d: the trial was taken up
+    sent_ns      a: just before the socket write, on a ready connection (None: never sent)
+    first_byte_ns, last_byte_ns   first and last byte of the response
+    chunks       content-bearing chunks in order of arrival, empty when not streamed
+    closed_ns    z: message complete or connection closed (or the attempt given up)
+    connect_ns   connection set-up in ns, None when a connection was reused
+    backoff_ns   waited before this attempt, retry arithmetic and Retry-After included
+    """
+
+    call_id: str
+    attempt: int
+    model_requested: str
+    streamed: bool
+    intended_ns: int
+    taken_up_ns: int
+    sent_ns: int | None
+    closed_ns: int
+    first_byte_ns: int | None = None
+    last_byte_ns: int | None = None
+    chunks: tuple[Chunk, ...] = ()
+    connect_ns: int | None = None
+    cold: bool = False
+    backoff_ns: int = 0
+    http_status: int | None = None
+    retry_after_s: float | None = None
+    error_kind: str | None = None
+    error_message: str | None = None
+    model_served: str | None = None
+    system_fingerprint: str | None = None
+    request_id: str | None = None
+    finish_reason: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    reported: Mapping[str, float] = field(default_factory=dict)
+    """The provider's own timings in ms (`latency_ms`, `load_ms`, ...): cross-check, never a metric."""
+
+    def __post_init__(self) -> None:
+        if self.error_kind is not None and self.error_kind not in ERROR_KINDS:
+            raise RecordError(f"error kind {self.error_kind!r} is not in ERROR_KINDS")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one call brought back: text, reasoning, tool calls, and the raw body's pieces with their stamps."""
+
+    call_id: str
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    body: bytes = b""
+    piece_at_ns: tuple[int, ...] = ()
+    piece_sizes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One finished trial: the planned unit, what became of it, and its calls in order of attempt."""
+
+    planned: PlannedTrial
+    status: str
+    intended_ns: int
+    started_ns: int
+    ended_ns: int
+    calls: tuple[Call, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    error_kind: str | None = None
+    error_message: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise RecordError(f"status {self.status!r} is not one of {STATUSES}")
+        if self.ended_ns < self.started_ns:
+            raise RecordError(f"trial {self.planned.trial_id} ends before it starts")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One scorer's judgement of one trial's answer; `value` in 0..1."""
+
+    trial_id: str
+    scorer: str
+    value: float
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One data-quality expectation and how it came out.
+
+    suite: `dataset` or `result`; subject: file or table; severity: `critical`, `warning`; failures: places
+    (`case`, `field`) with what is wrong and what would be right, every one of them.
+    """
+
+    suite: str
+    subject: str
+    name: str
+    success: bool
+    severity: str
+    observed: int
+    unexpected: int
+    failures: tuple[str, ...] = ()
