@@ -1,0 +1,1 @@
+"""Runs a plan: `plan` expands it into trials, `loop` paces them, `session` keeps the run's folder."""

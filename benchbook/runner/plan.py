@@ -1,0 +1,184 @@
+"""Expands a specification and its datasets into a frozen plan: every trial, in order, before the first request.
+
+Each trial's id, prompt hash, seed and (open loop) intended start follow from the plan alone, so a resumed run
+finds exactly what is missing. Order: per target, warm-up before measured, each shuffled by a derived seed; then
+targets are interleaved one by one, so that drift hits all of them alike.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import zip_longest
+from typing import Any
+
+import orjson
+
+from benchbook.config import PlanSpec
+from benchbook.datasets import Rendered, render
+from benchbook.errors import PlanError
+from benchbook.records import Case, Dataset, ModelRequest, Params, PlannedTrial, Target, ToolSpec
+from benchbook.schedules import Load, load_of
+
+_SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A test case made ready: rendered once, asked many times."""
+
+    dataset: Dataset
+    case: Case
+    rendered: Rendered
+    tools: tuple[ToolSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A frozen plan. `prompts` is keyed by (dataset name, test id)."""
+
+    spec: PlanSpec
+    datasets: tuple[Dataset, ...]
+    targets: Mapping[str, Target]
+    prompts: Mapping[tuple[str, str], Prompt]
+    trials: tuple[PlannedTrial, ...]
+    plan_hash: str
+    workload_hash: str
+
+    @property
+    def load(self) -> Load:
+        """The load shape, the same for each target."""
+        return load_of(self.spec.execute.load.model_dump())
+
+    def request(self, trial: PlannedTrial) -> ModelRequest:
+        """What this trial asks of its target."""
+        return self.request_to(self.targets[trial.target], self.prompts[trial.dataset, trial.test_id])
+
+    def request_to(self, target: Target, prompt: Prompt) -> ModelRequest:
+        """What `target` is asked for `prompt`: dataset defaults, then target's, then case's parameters."""
+        return ModelRequest(
+            model=target.model,
+            messages=prompt.rendered.messages,
+            system=prompt.rendered.system,
+            params=merged_params(prompt.dataset.defaults, target.params, prompt.case.config),
+            tools=prompt.tools,
+            stream=target.stream,
+        )
+
+
+def freeze(spec: PlanSpec, datasets: Sequence[Dataset]) -> Plan:
+    """Expand `spec` over `datasets`. Raises PlanError where two datasets share a name."""
+    _require_unique_names(spec, datasets)
+    targets = {target.name: target for target in spec.targets()}
+    prompts = {(dataset.name, case.id): _prompt(dataset, case) for dataset in datasets for case in dataset.cases}
+    plan_hash = digest({**spec.measured(), "dataset_hashes": {d.name: d.sha256 for d in datasets}})
+    plan = Plan(spec, tuple(datasets), targets, prompts, (), plan_hash, _workload_hash(spec, targets, prompts))
+    return replace(plan, trials=tuple(_expand(plan)))
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON-able value in canonical form (sorted keys), hex."""
+    return sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def derived_seed(root: int, *purpose: object) -> int:
+    """A 63-bit seed for one purpose: hash of the root seed and the purpose's names."""
+    text = "\x1f".join([str(root), *(str(part) for part in purpose)])
+    return int.from_bytes(sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def merged_params(defaults: Mapping[str, Any], target: Params, config: Mapping[str, Any]) -> Params:
+    """Sampling parameters by rising precedence: the dataset's defaults, the target's, the case's own."""
+    fields: dict[str, Any] = {name: defaults[name] for name in _SAMPLING if defaults.get(name) is not None}
+    fields |= {name: value for name in _SAMPLING if (value := getattr(target, name)) not in (None, ())}
+    fields |= {name: config[name] for name in _SAMPLING if config.get(name) is not None}
+    stop = fields.pop("stop", ())
+    return Params(**fields, stop=(stop,) if isinstance(stop, str) else tuple(stop), extra=target.extra)
+
+
+def _require_unique_names(spec: PlanSpec, datasets: Sequence[Dataset]) -> None:
+    names = [dataset.name for dataset in datasets]
+    for dataset in datasets:
+        if names.count(dataset.name) > 1:
+            raise PlanError(
+                spec.source, f"two datasets are named {dataset.name!r} ({dataset.path} is one)", "names must be unique"
+            )
+
+
+def _prompt(dataset: Dataset, case: Case) -> Prompt:
+    tools = tuple(
+        ToolSpec(str(tool["name"]), str(tool.get("description", "")), tool.get("parameters", {"type": "object"}))
+        for tool in case.config.get("tools", ())
+    )
+    return Prompt(dataset, case, render(dataset, case), tools)
+
+
+def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mapping[tuple[str, str], Prompt]) -> str:
+    """What must be equal for two runs to be comparable: prompts, parameters, streaming, workloads, load, delay.
+
+    Target names, models, addresses, prices, seeds and repetitions are not in it: they are what is compared.
+    """
+    asked = set()
+    for prompt in prompts.values():
+        for target in targets.values():
+            params = merged_params(prompt.dataset.defaults, target.params, prompt.case.config)
+            asked.add((prompt.rendered.prompt_sha256, repr(params), target.stream))
+    execute = spec.execute
+    return digest(
+        {
+            "asked": sorted(asked),
+            "workloads": sorted(execute.workloads),
+            "load": execute.load.model_dump(mode="json"),
+            "delay_s": execute.delay_s,
+        }
+    )
+
+
+def _expand(plan: Plan) -> Iterator[PlannedTrial]:
+    lanes = [_lane(plan, target) for target in plan.targets.values()]
+    position = 0
+    for row in zip_longest(*lanes):
+        for trial in row:
+            if trial is not None:
+                yield replace(trial, position=position)
+                position += 1
+
+
+def _lane(plan: Plan, target: Target) -> list[PlannedTrial]:
+    """One target's trials in order, warm-up first, with intended starts for an open loop."""
+    execute = plan.spec.execute
+    lane: list[PlannedTrial] = []
+    for phase, repetitions in (("warmup", execute.warmup), ("measured", execute.repetitions)):
+        part = [
+            _trial(plan, (prompt, target, workload, phase, repetition))
+            for prompt in plan.prompts.values()
+            for workload in execute.workloads
+            for repetition in range(repetitions)
+        ]
+        random.Random(derived_seed(execute.seed, "order", target.name, phase)).shuffle(part)  # noqa: S311
+        lane += part
+    offsets = plan.load.offsets_ns(len(lane), derived_seed(execute.seed, "arrivals", target.name))
+    if offsets is None:
+        return lane
+    return [replace(trial, intended_offset_ns=at) for trial, at in zip(lane, offsets, strict=True)]
+
+
+def _trial(plan: Plan, unit: tuple[Prompt, Target, str, str, int]) -> PlannedTrial:
+    prompt, target, workload, phase, repetition = unit
+    identity = (prompt.dataset.name, prompt.case.id, target.name, workload, phase, repetition)
+    return PlannedTrial(
+        trial_id=digest(identity)[:16],
+        position=0,
+        dataset=prompt.dataset.name,
+        dataset_version=prompt.dataset.version,
+        test_id=prompt.case.id,
+        category=prompt.case.category,
+        target=target.name,
+        workload=workload,
+        repetition=repetition,
+        phase=phase,
+        prompt_sha256=prompt.rendered.prompt_sha256,
+        seed=derived_seed(plan.spec.execute.seed, *identity),
+    )

@@ -1,0 +1,245 @@
+"""One run from its first check to its last record: what surrounds the loop.
+
+Order matters. Everything that can be refused is refused before a run folder exists: keys, addresses, the
+simulator. Then the manifest is written, what can't be done is recorded as skipped, and each finished trial is
+in the journal before the next one counts. A session ends `finished`, `interrupted` or `budget`; a resume opens
+another session in the same folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from benchbook import clock
+from benchbook.config import SIMULATOR
+from benchbook.datasets import from_dict, to_dict
+from benchbook.errors import PlanError
+from benchbook.measure.cost import cost_usd
+from benchbook.providers import Provider, open_provider
+from benchbook.providers.transport import Transport
+from benchbook.records import PlannedTrial, Target, Trial
+from benchbook.results import journal
+from benchbook.runner.loop import Desk, Loop
+from benchbook.runner.plan import Plan
+from benchbook.runner.preflight import reachable, skip_reasons
+from benchbook.runner.progress import Progress
+from benchbook.runner.provenance import harness, provenance
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """How to run a plan, apart from the plan.
+
+    resume: the run to finish; preflight: refuse the whole run when no target can be reached (a scheduled run
+    does not: there an outage is a result); origin: facts of the caller, kept in the manifest.
+    """
+
+    results: Path
+    resume: str | None = None
+    budget_usd: float | None = None
+    preflight: bool = True
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a session came to. status: `finished`, `interrupted` or `budget`."""
+
+    run_id: str
+    status: str
+    progress: Progress
+    notes: tuple[str, ...] = ()
+
+
+def execute(plan: Plan, orders: Orders, on_progress: OnProgress | None = None) -> Outcome:
+    """Run the plan, or what is missing of the run that `orders.resume` names, on a loop of its own.
+
+    Raises UserError (keys, addresses, busy or unwritable folder, full disk). Provider failures are rows.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(journal.lock(orders.results))
+        address = stack.enter_context(_simulator(plan))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(Session(plan, orders, on_progress).run(address))
+
+
+class Session:
+    """One session of one run."""
+
+    def __init__(self, plan: Plan, orders: Orders, on_progress: OnProgress | None) -> None:
+        self._plan, self._orders = plan, orders
+        self._on_progress = on_progress or (lambda _progress: None)
+        self._stopped_by: str | None = None
+
+    async def run(self, simulator: str | None) -> Outcome:
+        """Refuse or run. `simulator`: its address, where the plan has targets that use it."""
+        targets = [_addressed(target, simulator) for target in self._plan.targets.values()]
+        providers = {target.name: open_provider(target) for target in targets}
+        for provider in providers.values():
+            provider.check()
+        transport = Transport()
+        try:
+            if self._orders.preflight:
+                await reachable(providers)
+            skips, notes = await skip_reasons(self._plan, providers, transport)
+            return await self._record(Desk(self._plan, providers, transport), skips, notes)
+        finally:
+            await transport.close()
+
+    async def _record(self, desk: Desk, skips: Mapping[PlannedTrial, str], notes: tuple[str, ...]) -> Outcome:
+        run_id, done = self._open_run()
+        progress = Progress(run_id, planned=len(self._plan.trials))
+        for trial in done.values():
+            progress.count(trial)
+        progress.earlier = progress.done
+        todo = [trial for trial in self._plan.trials if trial.trial_id not in done]
+        facts = {"wall_offset_ns": clock.wall_offset_ns(clock.SystemClock()), "harness": harness()}
+        with journal.JournalWriter(self._orders.results, run_id, facts) as writer:
+            for trial in todo:
+                if trial in skips:
+                    writer.append(_take(progress, _skipped(trial, skips[trial])))
+            loop = Loop(self._plan, [trial for trial in todo if trial not in skips], desk)
+            self._begin(loop, progress)
+            await self._follow(loop, progress, writer)
+            status = self._status(progress)
+            writer.finish(status, progress.fields())
+        return Outcome(run_id, status, progress, notes)
+
+    def _open_run(self) -> tuple[str, dict[str, Trial]]:
+        """The run's folder, new or resumed: its id and the trials that it already holds."""
+        if self._orders.resume:
+            run_id = journal.find_run(self._orders.results, self._orders.resume)
+            stored = journal.read_run(self._orders.results, run_id)
+            return run_id, {trial.planned.trial_id: trial for trial in stored.trials()}
+        run_id = journal.mint_run_id(clock.SystemClock(), random.SystemRandom())
+        manifest = {
+            "run_id": run_id,
+            "plan_hash": self._plan.plan_hash,
+            "workload_hash": self._plan.workload_hash,
+            "planned": len(self._plan.trials),
+            "plan": self._plan.spec.frozen(),
+            "offered_per_s": self._plan.load.rate_per_s,
+            "started_wall_ns": clock.SystemClock().wall_ns(),
+            **provenance(self._plan.datasets),
+            **self._orders.origin,
+        }
+        datasets = [{"path": d.path, "sha256": d.sha256, "content": to_dict(d)} for d in self._plan.datasets]
+        journal.create_run(self._orders.results, run_id, manifest, datasets)
+        return run_id, {}
+
+    def _begin(self, loop: Loop, progress: Progress) -> None:
+        self._loop, self._progress = loop, progress
+        running = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                running.add_signal_handler(number, self._interrupt)
+            except (ValueError, RuntimeError, NotImplementedError):  # not in the main thread: the caller decides
+                return
+
+    def _interrupt(self) -> None:
+        """First signal: what is in flight may end. Second: it may not."""
+        if self._stopped_by == "interrupted":
+            self._loop.abandon()
+        self._stopped_by = "interrupted"
+        self._loop.stop()
+
+    async def _follow(self, loop: Loop, progress: Progress, writer: journal.JournalWriter) -> None:
+        started_ns = clock.monotonic_ns()
+        ticking = asyncio.create_task(self._tick(loop, progress, started_ns))
+        try:
+            async for trial in loop.finished():
+                writer.append(_take(progress, trial))
+                self._spend(trial, progress)
+        finally:
+            ticking.cancel()
+            self._report(loop, progress, started_ns)
+
+    async def _tick(self, loop: Loop, progress: Progress, started_ns: int) -> None:
+        while True:
+            self._report(loop, progress, started_ns)
+            await asyncio.sleep(0.25)
+
+    def _report(self, loop: Loop, progress: Progress, started_ns: int) -> None:
+        progress.in_flight, progress.current = loop.pulse.in_flight, loop.pulse.current
+        progress.elapsed_s = (clock.monotonic_ns() - started_ns) / 1e9
+        self._on_progress(progress)
+
+    def _spend(self, trial: Trial, progress: Progress) -> None:
+        price = self._plan.targets[trial.planned.target].price
+        for call in trial.calls:
+            progress.spent_usd += cost_usd(price, call.usage)[0] or 0.0
+        budget = self._orders.budget_usd or self._plan.spec.execute.budget_usd
+        if budget is not None and progress.spent_usd >= budget and self._stopped_by is None:
+            self._stopped_by = "budget"
+            self._loop.stop()
+
+    def _status(self, progress: Progress) -> str:
+        return "finished" if progress.not_started == 0 else self._stopped_by or "interrupted"
+
+
+def thaw_plan(results: Path, run: str) -> Plan:
+    """The frozen plan of a stored run, from its manifest and dataset snapshot. Raises UnknownRunError."""
+    from benchbook.config import thaw
+    from benchbook.runner.plan import freeze
+
+    stored = journal.read_run(results, journal.find_run(results, run))
+    spec = thaw(stored.manifest["plan"])
+    datasets = [from_dict(d["content"], path=d["path"], sha256=d["sha256"]) for d in stored.datasets]
+    plan = freeze(spec, datasets)
+    if plan.plan_hash != stored.manifest["plan_hash"]:
+        return replace(plan, plan_hash=stored.manifest["plan_hash"], workload_hash=stored.manifest["workload_hash"])
+    return plan
+
+
+def _take(progress: Progress, trial: Trial) -> Trial:
+    progress.count(trial)
+    return trial
+
+
+def _skipped(trial: PlannedTrial, reason: str) -> Trial:
+    now_ns = clock.monotonic_ns()
+    return Trial(trial, "skipped", now_ns, now_ns, now_ns, error_message=reason)
+
+
+def _addressed(target: Target, simulator: str | None) -> Target:
+    """The target with the simulator's address in place of its name."""
+    if target.base_url != SIMULATOR or simulator is None:
+        return target
+    return replace(target, base_url=simulator + ("/v1" if target.provider == "openai" else ""))
+
+
+@contextmanager
+def _simulator(plan: Plan) -> Iterator[str | None]:
+    """The simulator as a process of its own, where a target asks for it."""
+    if all(target.base_url != SIMULATOR for target in plan.targets.values()):
+        yield None
+        return
+    from benchbook.simulator import start_process
+
+    profile = plan.spec.execute.simulator
+    if profile is not None and not Path(profile).is_file():
+        raise PlanError(
+            plan.spec.source, f"execute.simulator: no profile {profile}", "profiles lie under datasets/simulator/"
+        )
+    with start_process(Path(profile) if profile else None) as address:
+        yield address
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+__all__ = ["Orders", "Outcome", "Provider", "Session", "execute", "thaw_plan"]

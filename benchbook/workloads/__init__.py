@@ -1,0 +1,57 @@
+"""What one trial does. One kind, one file, one line in `WORKLOADS`.
+
+A workload gets the planned trial, a desk (what it may use) and a slot (its place in the load), and returns the
+finished trial. It never raises for a provider's failure: that is a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from typing import Protocol, cast
+
+from benchbook.providers import Provider
+from benchbook.providers.calls import Asked, RawCall
+from benchbook.providers.retry import RetryPolicy
+from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Trial
+
+WORKLOADS: Mapping[str, str] = {
+    "api": "benchbook.workloads.api",
+}
+
+
+class Slot(Protocol):
+    """A trial's place in the load. `intended_ns`: when it should have been taken up."""
+
+    intended_ns: int
+
+    def release(self, at_ns: int) -> None:
+        """The exchange is over: the place is free from `at_ns` on. Further calls do nothing."""
+        ...
+
+    async def retake(self) -> None:
+        """Wait for a place again (a retry that was found necessary after the release)."""
+        ...
+
+
+class Desk(Protocol):
+    """What a workload may use."""
+
+    timeout_s: float
+    retries: RetryPolicy
+
+    def request(self, trial: PlannedTrial) -> ModelRequest: ...
+
+    def provider(self, target: str) -> Provider: ...
+
+    async def attempt(self, provider: Provider, request: ModelRequest, asked: Asked) -> RawCall: ...
+
+    async def decode(self, raw: RawCall) -> tuple[Call, Answer]: ...
+
+
+Workload = Callable[[PlannedTrial, Desk, Slot], Awaitable[Trial]]
+
+
+def workload(kind: str) -> Workload:
+    """The workload of that kind, imported on first use. Raises KeyError for an unknown one."""
+    return cast("Workload", import_module(WORKLOADS[kind]).run)
