@@ -16,6 +16,7 @@ from benchbook.errors import RecordError
 STATUSES = ("success", "failure", "timeout", "skipped")
 PHASES = ("warmup", "measured")
 CHUNK_KINDS = ("text", "reasoning", "tool")
+SPAN_KINDS = ("agent", "model", "tool", "handoff", "human_wait", "rate_limit_wait")
 
 ERROR_KINDS: Mapping[str, str] = {
     "unresolved": "the host name has no address",
@@ -289,6 +290,23 @@ class Trial:
             raise RecordError(f"status {self.status!r} is not one of {STATUSES}")
         if self.ended_ns < self.started_ns:
             raise RecordError(f"trial {self.planned.trial_id} ends before it starts")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One timed step inside a trial, of a kind in SPAN_KINDS; `parent_id` is the span around it, so a span and
+    those around it are one branch. `agent` and `handoff` group, the others cover time."""
+
+    span_id: str
+    parent_id: str | None
+    kind: str
+    name: str
+    started_ns: int
+    ended_ns: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in SPAN_KINDS:
+            raise RecordError(f"span kind {self.kind!r} is not one of {SPAN_KINDS}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,44 @@
+"""How a number was obtained, and the shape in which measured numbers travel.
+
+Words: `measured` (our own stamps), `reported` (the provider's own figure), `derived` (computed from measured
+and reported), `estimated`, and `missing: REASON` for every None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MEASURED = "measured"
+REPORTED = "reported"
+DERIVED = "derived"
+ESTIMATED = "estimated"
+
+Known = tuple[float | None, str]
+"""A value and its provenance; the value is None exactly where the provenance says `missing`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Values by column, and by the same names how each was obtained."""
+
+    values: Mapping[str, float | None]
+    provenance: Mapping[str, str]
+
+
+def missing(reason: str) -> Known:
+    """No value, and why."""
+    return None, f"missing: {reason}"
+
+
+def is_missing(provenance: str) -> bool:
+    """Whether a provenance text says that there is no value."""
+    return provenance.startswith("missing")
+
+
+def metrics_of(known: Mapping[str, Known]) -> Metrics:
+    """Column -> (value, provenance) as `Metrics`."""
+    return Metrics(
+        {name: value for name, (value, _) in known.items()},
+        {name: provenance for name, (_, provenance) in known.items()},
+    )
