@@ -42,7 +42,8 @@ class ErrorBody:
 
 
 class Reader(Protocol):
-    """Client side: body bytes to events. Raises WireError where the bytes break the protocol."""
+    """Client side: body bytes to events. Raises WireError where the bytes break the protocol: from `feed`, or from
+    the next `feed` or `close` where the same bytes held good events before the damage."""
 
     def feed(self, data: bytes) -> list[Event]: ...
 
@@ -74,7 +75,13 @@ class Wire(Protocol):
 
     def encode_error(self, status: int, message: str) -> bytes: ...
 
-    def decode_error(self, status: int, body: bytes) -> ErrorBody: ...
+    def error_headers(self, status: int) -> Mapping[str, str]:
+        """Header fields that this provider's errors carry beside their body."""
+        ...
+
+    def decode_error(self, status: int, body: bytes) -> ErrorBody:
+        """Never raises; the message is one printable line of at most 300 characters."""
+        ...
 
 
 def wire(name: str) -> Wire:
