@@ -209,9 +209,14 @@ def load_plan(path: str | Path, overrides: Sequence[str] = ()) -> PlanSpec:
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(str(path), f"can't be read ({error})", "a plan is a UTF-8 YAML file") from None
     document, lines = _parse(text, str(path))
+    apply_overrides(document, overrides)
+    return build_plan(document, str(path), lines)
+
+
+def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Apply `-S key=value` texts to a plan given as plain data, in place. Raises PlanError."""
     for override in overrides:
         _apply(document, override)
-    return build_plan(document, str(path), lines)
 
 
 def build_plan(

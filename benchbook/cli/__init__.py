@@ -1,0 +1,105 @@
+"""The terminal door. One verb, one file, one line in `VERBS`; each parses, calls one library function, presents.
+
+Exit codes: 0 done; 1 the run has failures beyond its threshold; 2 bad input; 130 interrupted. A user's error is
+one line on stderr. Imports are late, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from benchbook import __version__
+from benchbook.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, BenchbookError, UserError
+
+VERBS: Mapping[str, tuple[str, str]] = {
+    "run": ("benchbook.cli.run", "Run a plan: validate, execute, store, aggregate, report."),
+    "plan": ("benchbook.cli.plan", "Show what a plan would do, take and cost, before anything is sent."),
+    "validate": ("benchbook.cli.validate", "Check the datasets of a plan, or the files named."),
+    "datasets": ("benchbook.cli.datasets", "List datasets; show one's cases and variables."),
+    "models": ("benchbook.cli.models", "List configured targets and what their providers offer."),
+    "simulate": ("benchbook.cli.simulate", "Start the simulated provider on a port."),
+    "stage": ("benchbook.cli.stage", "Run one stage of the pipeline bare, as `dvc repro` does."),
+    "runs": ("benchbook.cli.runs", "List the stored runs."),
+    "show": ("benchbook.cli.show", "Show one run: verdict, targets, failures, checks."),
+    "history": ("benchbook.cli.history", "Latency of every run and target; ask a stored question; merge histories."),
+    "sql": ("benchbook.cli.sql", "Ask the history in SQL (DuckDB)."),
+    "compare": ("benchbook.cli.compare", "Compare two runs, paired by test case."),
+    "export": ("benchbook.cli.export", "Write a run's trials as JSON, CSV or Parquet."),
+    "schedule": ("benchbook.cli.schedule", "Run a plan by the clock."),
+    "completion": ("benchbook.cli.completion", "Print the shell completion script."),
+}
+
+
+class Verbs(click.Group):
+    """The verbs, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            raise UserError("", f"no such command: {args[0]}", _nearest(args[0]))
+        return super().resolve_command(ctx, args)
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, VERBS, n=1)
+    return f"did you mean `benchbook {close[0]}`?" if close else "see `benchbook --help`"
+
+
+@click.command(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Start with `benchbook run` (the default plan, no key, no network), then `benchbook history`.",
+)
+@click.version_option(__version__, prog_name="benchbook")
+def root() -> None:
+    """The bench notebook for LLM APIs and agents: measures honestly, keeps every raw fact, answers in SQL."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb and exit with its code. Never a traceback for bad input."""
+    try:
+        code: Any = root.main(arguments, standalone_mode=False)
+    except UserError as error:
+        fail(error)
+        code = EXIT_BAD_INPUT
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    except BenchbookError as error:
+        click.secho(f"benchbook: {error}", err=True, fg="red")
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def fail(error: UserError) -> None:
+    """Print a user's error: one line, or a line for each of a dataset's problems."""
+    problems = getattr(error, "problems", ())
+    for problem in problems or (str(error),):
+        click.echo(f"{click.style('error:', fg='red')} {problem}", err=True)

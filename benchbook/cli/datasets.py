@@ -1,0 +1,76 @@
+"""`benchbook datasets`: what there is to ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from benchbook.cli.options import json_option
+
+_EPILOG = """\b
+Examples:
+  benchbook datasets list
+  benchbook datasets show datasets/coding-tasks.json"""
+
+
+@click.group(epilog=_EPILOG)
+def command() -> None:
+    """List datasets; show one's cases and variables."""
+
+
+@command.command("list")
+@click.argument("paths", nargs=-1, metavar="[FILE|FOLDER]...")
+@json_option
+def list_(paths: tuple[str, ...], *, as_json: bool) -> None:
+    """List the datasets in datasets/, or in the files and folders named."""
+    from benchbook.cli.output import print_json, print_table
+    from benchbook.datasets import files, read
+
+    found = [read(path).dataset for path in files(paths or ("datasets",))]
+    columns = ("name", "version", "cases", "path", "description")
+    rows = [(d.name, d.version, len(d.cases), d.path, d.description) for d in found]
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        print_table("", columns, rows)
+
+
+@command.command()
+@click.argument("file")
+@json_option
+def show(file: str, *, as_json: bool) -> None:
+    """Show a dataset: its cases, the variables that their templates use, and what they expect."""
+    from benchbook.cli.output import note, print_json, print_table
+    from benchbook.datasets import case_variables, read
+
+    reading = read(file)
+    dataset = reading.dataset
+    columns = ("id", "category", "variables", "prompt", "expected")
+    rows = [
+        (
+            case.id,
+            case.category,
+            sorted(case_variables(case)),
+            _prompt(case),
+            case.expected or f"{len(case.references)} references",
+        )
+        for case in dataset.cases
+    ]
+    if as_json:
+        cases = [dict(zip(columns, row, strict=True)) for row in rows]
+        print_json(
+            {"name": dataset.name, "version": dataset.version, "description": dataset.description, "cases": cases}
+        )
+        return
+    print_table(f"{dataset.name} {dataset.version}: {dataset.description}", columns, [_short(row) for row in rows])
+    for remark in reading.notes:
+        note(str(remark))
+
+
+def _prompt(case: Any) -> str:
+    return str(case.prompt) if case.prompt is not None else " / ".join(m.content for m in case.messages)
+
+
+def _short(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value if not isinstance(value, str) or len(value) <= 60 else value[:57] + "..." for value in row)

@@ -1,0 +1,125 @@
+"""How `run` and `stage` drive the stages and tell of it: progress and notes on stderr, results on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from benchbook.cli.live import live_view
+from benchbook.cli.output import note, print_json
+from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED
+from benchbook.stages import Executed, Job, OnProgress
+
+RUN_FIELDS = ("run_id", "verdict", "reasons", "planned", "succeeded", "failed", "timed_out", "skipped", "not_started")
+"""What `run --json` prints, and `results`."""
+
+
+def run_job(job: Job, *, flow: bool, as_json: bool, quiet: bool) -> int:
+    """Run the whole pipeline for `job`, present the run, and return the exit code."""
+    from benchbook.stages.execute import interrupts_handed_on
+
+    quiet = quiet or as_json
+    spec = job.spec() if not job.resume else None  # a bad plan is refused before anything is started
+    if spec is not None and not quiet:
+        _say(f"plan {spec.source}: {len(spec.execute.targets)} targets, {', '.join(spec.validate_.datasets)}")
+    with interrupts_handed_on(), live_view(quiet=quiet) as on_progress:
+        executed = _through_flow(job, on_progress, quiet=quiet) if flow else _bare(job, on_progress, quiet=quiet)
+    return present(job, executed, as_json=as_json, quiet=quiet)
+
+
+def _through_flow(job: Job, on_progress: OnProgress, *, quiet: bool) -> Executed:
+    from flows.run import run_flow
+
+    return run_flow(job, on_progress, say=(lambda _line: None) if quiet else _say)
+
+
+def _bare(job: Job, on_progress: OnProgress, *, quiet: bool) -> Executed:
+    """The five stages one after the other, without Prefect."""
+    from benchbook.stages.aggregate import aggregate
+    from benchbook.stages.execute import execute_apart
+    from benchbook.stages.report import report
+    from benchbook.stages.store import store
+    from benchbook.stages.validate import validate
+
+    if not job.resume:
+        _notes(validate(job).notes, quiet=quiet)
+    executed = execute_apart(job, on_progress)
+    _notes(store(job, executed.run_id).damaged, quiet=quiet)
+    aggregate(job)
+    report(job, executed.run_id)
+    return executed
+
+
+def run_stage(name: str, job: Job, *, as_json: bool, quiet: bool) -> int:
+    """Run one stage bare; say what it did in a line, or as JSON."""
+    from importlib import import_module
+
+    function = getattr(import_module(f"benchbook.stages.{name}"), name)
+    if name == "execute":
+        with live_view(quiet=quiet or as_json) as on_progress:
+            outcome = function(job, on_progress)
+    else:
+        outcome = function(job)
+    if as_json:
+        print_json(asdict(outcome))
+    elif not quiet:
+        _say(f"{name}: {_told(name, outcome)}")
+    return EXIT_INTERRUPTED if isinstance(outcome, Executed) and outcome.status == "interrupted" else EXIT_DONE
+
+
+def _told(name: str, outcome: Any) -> str:
+    """One line about what a stage did."""
+    if name == "validate":
+        return f"{outcome.cases} cases in {outcome.datasets} datasets are fit" + "".join(
+            f"\n  note: {n}" for n in outcome.notes
+        )
+    if name == "execute" and not outcome.measured:
+        return f"run {outcome.run_id} has measured this plan already; --again or BENCHBOOK_AGAIN=1 asks for another"
+    if name == "execute":
+        return (
+            f"run {outcome.run_id} {outcome.status}: {outcome.progress['done']} of {outcome.progress['planned']} trials"
+        )
+    if name == "store":
+        passed_over = "".join(f"\n  passed over: {line}" for line in outcome.damaged)
+        return f"{len(outcome.stored)} runs stored, {len(outcome.current)} current already{passed_over}"
+    if name == "aggregate":
+        return f"{len(outcome.tables)} tables, {outcome.metrics}, {outcome.views}"
+    return f"run {outcome.run_id}: {', '.join(outcome.files.values()) or 'no file asked for'}"
+
+
+def present(job: Job, executed: Executed, *, as_json: bool, quiet: bool) -> int:
+    """Print the run (comparison of targets, verdict, where things lie) and return the exit code."""
+    from benchbook.history import run_row
+
+    run = run_row(job.results, executed.run_id)
+    if as_json:
+        print_json({**{name: run[name] for name in RUN_FIELDS}, "results": job.results})
+    else:
+        from benchbook.reports.console import print_run
+
+        _notes(executed.notes, quiet=quiet)
+        print_run(job.results, executed.run_id, brief=quiet)
+    return exit_code(executed.status, run)
+
+
+def exit_code(status: str, run: Mapping[str, Any]) -> int:
+    """130 interrupted; 1 where more of the attempted trials failed than the plan lets pass, or none was tried."""
+    if status == "interrupted":
+        return EXIT_INTERRUPTED
+    failed = run["failed"] + run["timed_out"]
+    attempted = run["succeeded"] + failed
+    if attempted == 0 or failed / attempted > run["max_failure_share"]:
+        return EXIT_FAILURES
+    return EXIT_DONE
+
+
+def _notes(notes: tuple[str, ...], *, quiet: bool) -> None:
+    for line in () if quiet else notes:
+        note(line)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

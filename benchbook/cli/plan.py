@@ -1,0 +1,51 @@
+"""`benchbook plan`: what would be sent, how long it would take, what it would cost at most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from benchbook.cli.options import job_of, json_option, plan_options, results_option, save_plan
+
+_EPILOG = """\b
+Examples:
+  benchbook plan
+  benchbook plan --plan plans/bedrock-latency.yaml --json
+  benchbook plan --target openai:gpt-4o-mini --dataset datasets/coding-tasks.json --save-plan mine.yaml"""
+
+
+@click.command(epilog=_EPILOG)
+@plan_options
+@results_option
+@click.option("--save-plan", metavar="FILE", help="Write the plan as a file.")
+@json_option
+def command(**chosen: Any) -> None:
+    """Show what a plan would do, take and cost, before anything is sent."""
+    from benchbook.cli.output import print_json, print_table
+    from benchbook.stages.forecast import forecast
+
+    job = job_of(chosen, results=chosen["results"])
+    found = forecast(job)
+    if chosen["save_plan"]:
+        save_plan(job, chosen["save_plan"])
+    if chosen["as_json"]:
+        print_json(found)
+        return
+    columns = ("target", "provider", "model", "streamed", "trials", "duration_s", "cost_usd_most", "basis")
+    print_table(f"plan {found['plan']}", columns, [[row[name] for name in columns] for row in found["targets"]])
+    click.echo(
+        f"{found['trials']} trials ({found['warmup']} warm-up, {found['measured']} measured), load {found['load']}\n"
+        f"about {_duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
+        f"plan hash {found['plan_hash'][:12]}, workload hash {found['workload_hash'][:12]}"
+    )
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "an unknown time"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _money(usd: float | None) -> str:
+    return "unknown (a target has no price, or no max_tokens)" if usd is None else f"${usd:.4f}"

@@ -1,0 +1,41 @@
+"""`benchbook run`: the whole pipeline, through the Prefect flow unless asked otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from benchbook.cli.options import job_of, json_option, plan_options, quiet_option, results_option, save_plan
+
+_EPILOG = """\b
+Examples:
+  benchbook run                                        the default plan, params.yaml
+  benchbook run --plan plans/quick.yaml -n 3
+  benchbook run --target openai:gpt-4o-mini --target anthropic:claude-haiku-4-5 \\
+                --dataset datasets/coding-tasks.json -c 10 -n 3
+  benchbook run --resume latest                        finish an interrupted run
+\b
+Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 130 interrupted."""
+
+
+@click.command(epilog=_EPILOG)
+@plan_options
+@results_option
+@click.option(
+    "--resume", metavar="RUN", help="Finish exactly the missing trials of this run (an id, a prefix, or `latest`)."
+)
+@click.option("--budget-usd", type=click.FloatRange(0, min_open=True), help="Stop cleanly once this much is spent.")
+@click.option("--no-flow", is_flag=True, help="Call the same stages bare, without Prefect.")
+@click.option("--save-plan", metavar="FILE", help="Write the plan as a file and go on.")
+@json_option
+@quiet_option
+def command(**chosen: Any) -> int:
+    """Run a plan: validate, execute, store, aggregate, report."""
+    from benchbook.cli.pipeline import run_job
+
+    rest = {name: chosen[name] for name in ("results", "resume", "budget_usd")}
+    job = job_of(chosen, **rest)
+    if chosen["save_plan"]:
+        save_plan(job, chosen["save_plan"])
+    return run_job(job, flow=not chosen["no_flow"], as_json=chosen["as_json"], quiet=chosen["quiet"])

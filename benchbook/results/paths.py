@@ -1,0 +1,51 @@
+"""Where things lie in a results folder, and the one place that turns a refused write into a clear line."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchbook.errors import StorageError
+
+
+def checks_file(results: Path) -> Path:
+    """What `validate` found in the datasets, one check a line."""
+    return results / "checks" / "checks.json"
+
+
+def aggregate_folder(results: Path) -> Path:
+    """Tables that `aggregate` computes over all runs."""
+    return results / "aggregate"
+
+
+def metrics_file(results: Path) -> Path:
+    """The small figures of the newest run that `dvc metrics` shows."""
+    return results / "metrics.json"
+
+
+def report_folder(results: Path) -> Path:
+    """Reports, a folder a run."""
+    return results / "report"
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Turn an OSError of the writes inside into a StorageError that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(str(folder), reason(error), remedy(error)) from None
+
+
+def reason(error: OSError) -> str:
+    """What the system said, in words."""
+    return f"can't be written ({error.strerror or error})"
+
+
+def remedy(error: OSError) -> str:
+    """What would help."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "free some space; what is in the journal is safe"
+    return "choose another folder with --results"

@@ -1,0 +1,60 @@
+"""The measuring process: reads a job from stdin, measures, and talks in JSON lines on stdout.
+
+Lines: `{"kind": "progress" | "done" | "error", "body": ...}`. When its stdin ends, its parent is gone, and it
+goes too: finished trials are in the journal, `--resume` does the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from benchbook.errors import DatasetError, UserError
+from benchbook.stages import job_from
+from benchbook.stages.execute import execute
+
+EXIT_ORPHANED = 137
+
+
+def main() -> None:
+    """Measure the one job that stdin gives."""
+    job = job_from(orjson.loads(sys.stdin.buffer.readline()))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        outcome = execute(job, lambda fields: _say("progress", fields))
+    except UserError as error:
+        _say("error", _fields(error))
+        sys.exit(2)
+    _say("done", asdict(outcome))
+
+
+def _say(kind: str, body: Mapping[str, Any]) -> None:
+    sys.stdout.buffer.write(orjson.dumps({"kind": kind, "body": body}) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _fields(error: UserError) -> dict[str, Any]:
+    problems = error.problems if isinstance(error, DatasetError) else ()
+    return {
+        "class": type(error).__name__,
+        "where": error.where,
+        "what": error.what,
+        "right": error.right,
+        "problems": problems,
+    }
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.buffer.readline():
+        pass
+    os._exit(EXIT_ORPHANED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Stage 2: the measurement, and the only stage that is not a build product.
+
+A run gets a new folder and never replaces one. `execute` measures in this process; `execute_apart` does the
+same in a process of its own, so that neither an orchestrator's threads nor its heap stand between the engine
+and its clock.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchbook import errors
+from benchbook.errors import BenchbookError, UserError
+from benchbook.stages import Executed, Job, OnProgress
+
+
+def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
+    """Measure the job's plan, or finish the run that it resumes.
+
+    With `job.again` false a finished run of the same plan hash stands for the measurement. Raises UserError.
+    """
+    from benchbook.datasets import files, read
+    from benchbook.results import journal
+    from benchbook.results.paths import checks_file
+    from benchbook.runner.plan import freeze
+    from benchbook.runner.session import Orders, thaw_plan
+    from benchbook.runner.session import execute as run_session
+
+    results = Path(job.results)
+    if job.resume:
+        plan = thaw_plan(results, job.resume)
+    else:
+        spec = job.spec()
+        plan = freeze(spec, [read(path).dataset for path in files(spec.validate_.datasets)])
+        if not job.again and (found := journal.finished_run(results, plan.plan_hash)):
+            return Executed(found, "finished", measured=False, progress={})
+    checks = checks_file(results)
+    orders = Orders(
+        results=results,
+        resume=job.resume,
+        budget_usd=job.budget_usd,
+        preflight=job.preflight,
+        origin=job.origin,
+        checks=checks.read_bytes() if checks.is_file() else b"",
+    )
+    report = None if on_progress is None else lambda progress: on_progress(progress.fields())
+    outcome = run_session(plan, orders, report)
+    return Executed(
+        outcome.run_id, outcome.status, measured=True, progress=outcome.progress.fields(), notes=outcome.notes
+    )
+
+
+def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
+    """`execute` in a child process; blocks until it ends. The child goes down with this process.
+
+    Interrupts: the child is in a session of its own; `interrupt_child` hands a Ctrl-C on to it.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", "benchbook.stages.engine"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert child.stdin is not None  # noqa: S101 - for the type checker
+    _CHILDREN.add(child.pid)
+    try:
+        child.stdin.write(orjson.dumps(job.fields()) + b"\n")
+        child.stdin.flush()
+        outcome = _follow(child, on_progress)
+        child.wait()
+    finally:
+        _CHILDREN.discard(child.pid)
+        child.stdin.close()
+        if child.stdout is not None:
+            child.stdout.close()
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
+    if outcome is None:
+        raise BenchbookError(
+            f"the measuring process ended with code {child.returncode} and without a word; "
+            "finished trials are in the journal: see `benchbook runs`, then --resume"
+        )
+    return outcome
+
+
+_CHILDREN: set[int] = set()
+
+
+def interrupt_children() -> bool:
+    """Hand an interrupt on to the measuring processes; False if there is none."""
+    for pid in tuple(_CHILDREN):
+        os.kill(pid, signal.SIGINT)
+    return bool(_CHILDREN)
+
+
+def _follow(child: subprocess.Popen[bytes], on_progress: OnProgress | None) -> Executed | None:
+    for kind, body in _messages(child):
+        if kind == "progress" and on_progress is not None:
+            on_progress(body)
+        elif kind == "error":
+            raise _error(body)
+        elif kind == "done":
+            return Executed(**{**body, "notes": tuple(body["notes"])})
+    return None
+
+
+def _messages(child: subprocess.Popen[bytes]) -> Iterator[tuple[str, Any]]:
+    assert child.stdout is not None  # noqa: S101 - for the type checker
+    for line in child.stdout:
+        message = orjson.loads(line)
+        yield message["kind"], message["body"]
+
+
+def _error(body: Mapping[str, Any]) -> UserError:
+    """The child's error as the same kind of error here."""
+    kind = getattr(errors, str(body["class"]), UserError)
+    error: UserError = kind(body["where"], body["what"], body["right"])
+    if isinstance(error, errors.DatasetError):
+        error.problems = tuple(body.get("problems", ()))
+    return error
+
+
+@contextmanager
+def interrupts_handed_on() -> Iterator[list[int]]:
+    """While this lasts, Ctrl-C goes to the measuring process; the list it yields fills with what came."""
+    came: list[int] = []
+
+    def hand_on(number: int, _frame: object) -> None:
+        came.append(number)
+        if not interrupt_children():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hand_on)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)

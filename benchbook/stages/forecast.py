@@ -1,0 +1,95 @@
+"""What a plan would take and cost: estimates before a run, each with what it rests on; never stored as measured.
+
+Duration rests on the newest measured run of the same target name where the history has one, else on an assumed
+two seconds a trial. Cost is an upper bound: every answer as long as `max_tokens` allows, prompts at four
+characters a token.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from benchbook.datasets import files, read
+from benchbook.records import ModelRequest, PlannedTrial, Price
+from benchbook.runner.plan import Plan, freeze
+from benchbook.stages import Job
+
+ASSUMED_TRIAL_S = 2.0
+CHARACTERS_PER_TOKEN = 4
+_MILLION = 1_000_000
+
+
+def forecast(job: Job) -> dict[str, Any]:
+    """Trials, expected duration and highest cost, per target and in all. Raises UserError."""
+    spec = job.spec()
+    plan = freeze(spec, [read(path).dataset for path in files(spec.validate_.datasets)])
+    seen = _seen_trial_s(Path(job.results))
+    rows = [_target_row(plan, name, seen) for name in plan.targets]
+    costs = [row["cost_usd_most"] for row in rows]
+    warmup = sum(trial.phase == "warmup" for trial in plan.trials)
+    return {
+        "plan": spec.source,
+        "plan_hash": plan.plan_hash,
+        "workload_hash": plan.workload_hash,
+        "trials": len(plan.trials),
+        "warmup": warmup,
+        "measured": len(plan.trials) - warmup,
+        "load": " ".join(
+            f"{name} {value}" for name, value in spec.execute.load.model_dump().items() if value is not None
+        ),
+        "duration_s": max(row["duration_s"] for row in rows),
+        "cost_usd_most": None if None in costs else math.fsum(costs),
+        "targets": rows,
+    }
+
+
+def _target_row(plan: Plan, name: str, seen: dict[str, float]) -> dict[str, Any]:
+    target = plan.targets[name]
+    trials = [trial for trial in plan.trials if trial.target == name]
+    trial_s = seen.get(name, ASSUMED_TRIAL_S)
+    return {
+        "target": name,
+        "provider": target.provider,
+        "model": target.model,
+        "streamed": target.stream,
+        "trials": len(trials),
+        "duration_s": _duration_s(plan, len(trials), trial_s),
+        "cost_usd_most": _cost_most(plan, trials, target.price),
+        "basis": "history" if name in seen else f"assumes {ASSUMED_TRIAL_S:g} s a trial",
+    }
+
+
+def _duration_s(plan: Plan, trials: int, trial_s: float) -> float:
+    load = plan.load
+    if load.rate_per_s is not None:
+        return trials / load.rate_per_s + trial_s
+    slots = load.slots or 1
+    return math.ceil(trials / slots) * (trial_s + plan.spec.execute.delay_s)
+
+
+def _cost_most(plan: Plan, trials: list[PlannedTrial], price: Price | None) -> float | None:
+    if price is None or price.input is None or price.output is None:
+        return None
+    costs = [_request_cost(plan.request(trial), price) for trial in trials]
+    return None if None in costs else math.fsum(cost for cost in costs if cost is not None)
+
+
+def _request_cost(request: ModelRequest, price: Price) -> float | None:
+    if request.params.max_tokens is None:
+        return None
+    characters = sum(len(message.content) for message in request.messages) + len(request.system or "")
+    tokens_in = math.ceil(characters / CHARACTERS_PER_TOKEN)
+    return (tokens_in * (price.input or 0) + request.params.max_tokens * (price.output or 0)) / _MILLION + (
+        price.request or 0
+    )
+
+
+def _seen_trial_s(results: Path) -> dict[str, float]:
+    """Median wall seconds of a trial by target name, from the newest run that measured it."""
+    from benchbook.history import ask
+
+    if not (results / "tables" / "trials").is_dir():
+        return {}
+    return {row["target"]: row["wall_ms_p50"] / 1000 for row in ask("trial_time", results)}

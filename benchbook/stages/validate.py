@@ -1,0 +1,58 @@
+"""Stage 1: are the datasets fit to be measured with?
+
+Writes `results/checks/checks.json`, a pure function of its inputs (no time, no duration), so that an unchanged
+dataset gives an unchanged file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+
+from benchbook.checks import DatasetChecks, check_datasets, write_data_docs
+from benchbook.datasets import files
+from benchbook.errors import DatasetError
+from benchbook.records import Check
+from benchbook.results.paths import checks_file, writable
+from benchbook.stages import Job, Validated
+
+
+def validate(job: Job) -> Validated:
+    """Check every dataset of the plan. Raises DatasetError with every problem, after they are written down."""
+    spec = job.spec()
+    results = Path(job.results)
+    paths = files(spec.validate_.datasets)
+    found = check_datasets(paths)
+    target = checks_file(results)
+    with writable(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(encode_checks(found.checks))
+    if spec.validate_.data_docs:
+        write_data_docs(paths, results / "data_docs")
+    refuse(found)
+    cases = sum(len(dataset.cases) for dataset in found.datasets)
+    notes = tuple(str(note) for note in found.notes)
+    return Validated(len(found.datasets), cases, str(target), notes)
+
+
+def refuse(found: DatasetChecks) -> None:
+    """Raise DatasetError if the checks found anything that must be mended."""
+    if found.problems:
+        count = len(found.problems)
+        raise DatasetError(
+            "datasets", f"{count} problem{'s' if count > 1 else ''}", "mend them and run again", tuple(found.problems)
+        )
+
+
+def encode_checks(checks: Sequence[Check]) -> bytes:
+    """Checks as JSON, one a line, in a stable order."""
+    return b"".join(orjson.dumps(asdict(check)) + b"\n" for check in checks)
+
+
+def decode_checks(data: bytes) -> list[Check]:
+    """What `encode_checks` wrote."""
+    rows = (orjson.loads(line) for line in data.splitlines())
+    return [Check(**{**row, "failures": tuple(row["failures"])}) for row in rows]
