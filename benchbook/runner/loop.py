@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from benchbook.clock import monotonic_ns
 from benchbook.providers import Provider
-from benchbook.providers.calls import Asked, Decoding, RawCall, attempt
+from benchbook.providers.calls import Asked, RawCall, attempt
+from benchbook.providers.decoding import Decoding
 from benchbook.providers.retry import RetryPolicy
 from benchbook.providers.transport import Transport
 from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Trial

@@ -6,59 +6,65 @@ A target that can't do what a trial needs is not tried: its trials are recorded 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Mapping
 
+from benchbook.clock import monotonic_ns
 from benchbook.errors import BenchbookError, PlanError
-from benchbook.providers import Capabilities, Provider
+from benchbook.providers import Provider, proxy_env
+from benchbook.providers.capabilities import Capabilities
+from benchbook.providers.http import split_url
 from benchbook.providers.transport import Transport
-from benchbook.records import PlannedTrial, Target
+from benchbook.records import Target
 from benchbook.runner.plan import Plan, Prompt
 
 _CONNECT_S = 5.0
+LISTING_NS = 10_000_000_000
 
 
-async def reachable(providers: Mapping[str, Provider]) -> None:
-    """Raise PlanError if not one target's address accepts a connection (one down among several is a result)."""
-    problems = await asyncio.gather(*(_connect_problem(provider) for provider in providers.values()))
-    if providers and all(problems):
-        name, problem = next(zip(providers, problems, strict=True))
+async def reachable(addresses: Mapping[str, str]) -> None:
+    """Raise PlanError if not one target's address accepts a connection (one down among several is a result).
+
+    addresses: URL by target name. Behind a proxy only the proxy could tell, so there nothing is tried.
+    """
+    problems = await asyncio.gather(*(_connect_problem(url) for url in addresses.values()))
+    if addresses and all(problems):
+        name, problem = next(zip(addresses, problems, strict=True))
         raise PlanError(f"target {name}", f"unreachable: {problem}", "start the server, or mend base_url")
 
 
-async def _connect_problem(provider: Provider) -> str | None:
-    """Why the provider's address can't be reached, None if it can (behind a proxy: the proxy will tell)."""
-    address = urlsplit(provider.address)
-    if provider.proxied:
+async def _connect_problem(url: str) -> str | None:
+    """Why the address can't be reached, None if it can."""
+    origin, _ = split_url(url)
+    if proxy_env.choose(origin, proxy_env.from_environment()) is not None:
         return None
-    port = address.port or (443 if address.scheme == "https" else 80)
     try:
         async with asyncio.timeout(_CONNECT_S):
-            _, writer = await asyncio.open_connection(address.hostname, port)
+            _, writer = await asyncio.open_connection(origin.host, origin.port)
     except TimeoutError:
-        return f"{provider.address} does not answer within {_CONNECT_S:.0f} s"
+        return f"{origin.address} does not answer within {_CONNECT_S:.0f} s"
     except OSError as error:
-        return f"{provider.address} ({error.strerror or error})"
+        return f"{origin.address} ({error.strerror or error})"
     writer.close()
     return None
 
 
 async def skip_reasons(
     plan: Plan, providers: Mapping[str, Provider], transport: Transport
-) -> tuple[Mapping[PlannedTrial, str], tuple[str, ...]]:
-    """Trials that a target can't do, with the reason, and the warnings to print (one a target and reason)."""
+) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Ids of trials that a target can't do, with the reason, and the warnings to print (one a target and reason)."""
     unavailable = await asyncio.gather(
         *(_unavailable(target, providers[name], transport) for name, target in plan.targets.items())
     )
     missing = dict(zip(plan.targets, unavailable, strict=True))
-    reasons: dict[PlannedTrial, str] = {}
+    reasons: dict[str, str] = {}
+    notes: dict[str, None] = {}
     for trial in plan.trials:
         target = plan.targets[trial.target]
         prompt = plan.prompts[trial.dataset, trial.test_id]
         reason = missing[trial.target] or incapable(plan, target, prompt, providers[trial.target].capabilities())
         if reason:
-            reasons[trial] = reason
-    notes = dict.fromkeys(f"{trial.target}: skipped, {reason}" for trial, reason in reasons.items())
+            reasons[trial.trial_id] = reason
+            notes[f"{trial.target}: skipped, {reason}"] = None
     return reasons, tuple(notes)
 
 
@@ -80,10 +86,27 @@ def incapable(plan: Plan, target: Target, prompt: Prompt, can: Capabilities) -> 
 async def _unavailable(target: Target, provider: Provider, transport: Transport) -> str | None:
     """Why the provider does not offer the model; None if it does, or does not say."""
     try:
-        offered = await provider.list_models(transport)
+        offered = await provider.list_models(transport, monotonic_ns() + LISTING_NS)
     except BenchbookError:
         return None
     ids = {model.id for model in offered}
-    if not ids or provider.offers(target.model, ids):
+    if not ids or offers(target, ids):
         return None
-    return f"{target.model} is not among the {len(ids)} models that the provider offers"
+    return f"the provider does not offer {target.model} ({len(ids)} models are listed)"
+
+
+def offers(target: Target, ids: Iterable[str]) -> bool:
+    """Whether a listing holds the target's model, allowing for what its provider lets one write differently.
+
+    Ollama's `llama3` is `llama3:latest`; an Anthropic alias is a listed id without its date; a Bedrock inference
+    profile or ARN is a listed id behind a prefix.
+    """
+    model = target.model
+    if target.provider == "ollama":
+        return any(model in (listed, listed.removesuffix(":latest")) for listed in ids)
+    if target.provider == "anthropic":
+        alias = model.removesuffix("-latest").removesuffix("-0")
+        return any(listed == model or listed.startswith(alias + "-") for listed in ids)
+    if target.provider == "bedrock":
+        return any(model == listed or model.endswith(("." + listed, "/" + listed)) for listed in ids) or "arn:" in model
+    return model in ids

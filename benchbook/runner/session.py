@@ -11,26 +11,25 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchbook import clock
-from benchbook.config import SIMULATOR
 from benchbook.datasets import from_dict, to_dict
-from benchbook.errors import PlanError
 from benchbook.measure.cost import cost_usd
 from benchbook.providers import Provider, open_provider
 from benchbook.providers.transport import Transport
-from benchbook.records import PlannedTrial, Target, Trial
+from benchbook.records import PlannedTrial, Trial
 from benchbook.results import journal
 from benchbook.runner.loop import Desk, Loop
 from benchbook.runner.plan import Plan
 from benchbook.runner.preflight import reachable, skip_reasons
 from benchbook.runner.progress import Progress
 from benchbook.runner.provenance import harness, provenance
+from benchbook.runner.simulated import addressed, simulator
 
 OnProgress = Callable[[Progress], None]
 
@@ -40,7 +39,8 @@ class Orders:
     """How to run a plan, apart from the plan.
 
     resume: the run to finish; preflight: refuse the whole run when no target can be reached (a scheduled run
-    does not: there an outage is a result); origin: facts of the caller, kept in the manifest.
+    does not: there an outage is a result); origin: facts of the caller, kept in the
+    manifest; checks: what was found in the datasets, kept beside it.
     """
 
     results: Path
@@ -48,6 +48,7 @@ class Orders:
     budget_usd: float | None = None
     preflight: bool = True
     origin: Mapping[str, Any] = field(default_factory=dict)
+    checks: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def execute(plan: Plan, orders: Orders, on_progress: OnProgress | None = None) -
     """
     with ExitStack() as stack:
         stack.enter_context(journal.lock(orders.results))
-        address = stack.enter_context(_simulator(plan))
+        address = stack.enter_context(simulator(plan.spec))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(Session(plan, orders, on_progress).run(address))
 
@@ -80,34 +81,38 @@ class Session:
         self._on_progress = on_progress or (lambda _progress: None)
         self._stopped_by: str | None = None
 
-    async def run(self, simulator: str | None) -> Outcome:
-        """Refuse or run. `simulator`: its address, where the plan has targets that use it."""
-        targets = [_addressed(target, simulator) for target in self._plan.targets.values()]
+    async def run(self, address: str | None) -> Outcome:
+        """Refuse or run. `address`: the simulator's, where the plan has targets that use it."""
+        targets = [addressed(target, address) for target in self._plan.targets.values()]
         providers = {target.name: open_provider(target) for target in targets}
         for provider in providers.values():
             provider.check()
         transport = Transport()
         try:
             if self._orders.preflight:
-                await reachable(providers)
+                await reachable({name: self._address(name, provider) for name, provider in providers.items()})
             skips, notes = await skip_reasons(self._plan, providers, transport)
             return await self._record(Desk(self._plan, providers, transport), skips, notes)
         finally:
             await transport.close()
 
-    async def _record(self, desk: Desk, skips: Mapping[PlannedTrial, str], notes: tuple[str, ...]) -> Outcome:
+    def _address(self, name: str, provider: Provider) -> str:
+        prompt = next(iter(self._plan.prompts.values()))
+        return provider.prepare(self._plan.request_to(self._plan.targets[name], prompt)).url
+
+    async def _record(self, desk: Desk, skips: Mapping[str, str], notes: tuple[str, ...]) -> Outcome:
         run_id, done = self._open_run()
         progress = Progress(run_id, planned=len(self._plan.trials))
         for trial in done.values():
             progress.count(trial)
         progress.earlier = progress.done
-        todo = [trial for trial in self._plan.trials if trial.trial_id not in done]
+        todo = [planned for planned in self._plan.trials if planned.trial_id not in done]
         facts = {"wall_offset_ns": clock.wall_offset_ns(clock.SystemClock()), "harness": harness()}
         with journal.JournalWriter(self._orders.results, run_id, facts) as writer:
-            for trial in todo:
-                if trial in skips:
-                    writer.append(_take(progress, _skipped(trial, skips[trial])))
-            loop = Loop(self._plan, [trial for trial in todo if trial not in skips], desk)
+            for planned in todo:
+                if planned.trial_id in skips:
+                    writer.append(_take(progress, _skipped(planned, skips[planned.trial_id])))
+            loop = Loop(self._plan, [planned for planned in todo if planned.trial_id not in skips], desk)
             self._begin(loop, progress)
             await self._follow(loop, progress, writer)
             status = self._status(progress)
@@ -210,36 +215,9 @@ def _skipped(trial: PlannedTrial, reason: str) -> Trial:
     return Trial(trial, "skipped", now_ns, now_ns, now_ns, error_message=reason)
 
 
-def _addressed(target: Target, simulator: str | None) -> Target:
-    """The target with the simulator's address in place of its name."""
-    if target.base_url != SIMULATOR or simulator is None:
-        return target
-    return replace(target, base_url=simulator + ("/v1" if target.provider == "openai" else ""))
-
-
-@contextmanager
-def _simulator(plan: Plan) -> Iterator[str | None]:
-    """The simulator as a process of its own, where a target asks for it."""
-    if all(target.base_url != SIMULATOR for target in plan.targets.values()):
-        yield None
-        return
-    from benchbook.simulator import start_process
-
-    profile = plan.spec.execute.simulator
-    if profile is not None and not Path(profile).is_file():
-        raise PlanError(
-            plan.spec.source, f"execute.simulator: no profile {profile}", "profiles lie under datasets/simulator/"
-        )
-    with start_process(Path(profile) if profile else None) as address:
-        yield address
-
-
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
     except ImportError:
         return None
     return uvloop.new_event_loop
-
-
-__all__ = ["Orders", "Outcome", "Provider", "Session", "execute", "thaw_plan"]

@@ -38,13 +38,13 @@ async def run(planned: PlannedTrial, desk: Desk, slot: Slot) -> Trial:
             backoff_ns=backoff_ns,
         )
         raw = await desk.attempt(provider, request, asked)
-        if raw.looks_complete:
-            slot.release(raw.closed_ns)
+        if raw.exchange.status == 200 and raw.exchange.error_kind is None:
+            slot.release(raw.exchange.closed_ns)
         call, answer = await desk.decode(raw)
         calls.append(call)
         answers.append(answer)
-        wait_s = desk.retries.next_wait(call, number, chance)
-        if wait_s is None or monotonic_ns() + round(wait_s * _SECOND_NS) >= deadline_ns:
+        wait_s = desk.retries.next_wait(call, number, chance, deadline_ns)
+        if wait_s is None:
             break
         waits_from = monotonic_ns()
         await asyncio.sleep(wait_s)
