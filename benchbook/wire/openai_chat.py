@@ -167,7 +167,7 @@ class _Interpreter:
     def __init__(self) -> None:
         self._started = False
         self._calls: dict[int, tuple[int, str]] = {}
-        self._next = 0
+        self._next = self._last = 0
 
     def interpret(self, frame: sse.Frame) -> Iterator[Event]:
         if isinstance(frame, sse.Comment):
@@ -198,13 +198,14 @@ class _Interpreter:
     def _call(self, call: Object) -> Iterator[Event]:
         function, call_id = child(call, "function"), text(call, "id")
         at = count(call, "index")
-        if at is None:
-            at = self._next if call_id or not self._next else self._next - 1
+        if at is None:  # a call that has an id and no index is a new one, else it goes on with the last
+            at = -1 - self._next if call_id else self._last
         known = self._calls.get(at)
         if known is None or (call_id and known[1] and call_id != known[1]):
             known = self._calls[at] = (self._next, call_id)
             self._next += 1
             yield ToolCallStarted(known[0], call_id, text(function, "name"))
+        self._last = at
         arguments = arguments_text(function.get("arguments"))
         if arguments:
             yield ToolCallDelta(known[0], arguments)
