@@ -21,7 +21,7 @@ help:
 	@echo "make clean   remove .venv and caches (results stay)"
 
 setup:
-	@want="$$(cat pyproject.toml requirements.lock requirements-uv.lock | cksum) $$PWD"; \
+	@want="$$(sed -n '/^\[build-system/,/^\[tool/p' pyproject.toml | cat - requirements.lock requirements-uv.lock | cksum) $$PWD"; \
 	if [ -x $(BIN)/python ] && [ "$$(cat $(STAMP) 2>/dev/null)" = "$$want" ]; then exit 0; fi; \
 	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
 	  || { echo "make setup: Python 3.11 is needed; name it with: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }; \
