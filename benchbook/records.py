@@ -36,6 +36,7 @@ ERROR_KINDS: Mapping[str, str] = {
     "stream_error": "an error object in the middle of a stream",
     "protocol": "bytes that break the wire's protocol",
     "empty": "a complete answer without any content",
+    "local": "this host ran out of file descriptors, ports or memory",
     "cancelled": "interrupted by the user",
 }
 RETRYABLE = frozenset({"refused", "reset", "truncated", "rate_limited", "overloaded", "server_error", "stream_error"})

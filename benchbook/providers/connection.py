@@ -1,0 +1,226 @@
+"""One connection and the answer it is receiving: the measuring point.
+
+`data_received` stamps first, then lets httptools take the HTTP framing off, then keeps the bytes under that
+stamp. No JSON, no copy, no await. A connection carries one exchange at a time; the one that ends without
+a complete message is closed, never reused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import cast
+
+import httptools
+
+from benchbook.clock import monotonic_ns
+
+_NO_BODY = (204, 304)
+
+
+class Receiving:
+    """An answer as it comes in; httptools calls the `on_` methods with the segment's stamp in `stamp`."""
+
+    __slots__ = (
+        "closed_ns",
+        "complete",
+        "done",
+        "error_kind",
+        "error_message",
+        "first_byte_ns",
+        "headers",
+        "keep_alive",
+        "last_byte_ns",
+        "parser",
+        "pieces",
+        "sent_ns",
+        "stamp",
+        "status",
+    )
+
+    def __init__(self, done: asyncio.Future[None]) -> None:
+        self.done = done
+        self.parser = httptools.HttpResponseParser(self)
+        self.stamp = 0
+        self.sent_ns = 0
+        self.closed_ns = 0
+        self.first_byte_ns: int | None = None
+        self.last_byte_ns: int | None = None
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
+        self.pieces: list[tuple[int, bytes]] = []
+        self.complete = False
+        self.keep_alive = False
+        self.error_kind: str | None = None
+        self.error_message: str | None = None
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            raise ValueError("bytes after the end of the answer")
+        if self.first_byte_ns is None:
+            self.first_byte_ns = self.stamp
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.status is not None:
+            return  # a trailer
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+
+    def on_headers_complete(self) -> None:
+        status = self.parser.get_status_code()
+        if status >= 200:
+            self.status = status
+
+    def on_body(self, body: bytes) -> None:
+        self.pieces.append((self.stamp, body))
+
+    def on_message_complete(self) -> None:
+        if self.status is None:  # 1xx: not the answer yet
+            self.headers.clear()
+            self.first_byte_ns = None
+            return
+        self.complete = True
+        self.keep_alive = self.parser.should_keep_alive()
+
+    @property
+    def until_close(self) -> bool:
+        """The head is in, and only the connection's end can end the body."""
+        if self.status is None or self.status in _NO_BODY or "content-length" in self.headers:
+            return False
+        return not self.headers.get("transfer-encoding", "").lower().rstrip().endswith("chunked")
+
+
+class Connection(asyncio.Protocol):
+    """A connected transport. `alive` says whether it may carry another request."""
+
+    def __init__(self) -> None:
+        self.alive = True
+        self.exchanges = 0
+        self.connect_parts: Mapping[str, int] = {}
+        self._transport: asyncio.Transport | None = None
+        self._receiving: Receiving | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # ------------------------------------------------------------ towards the pool
+
+    def send(self, payload: bytes, deadline_ns: int) -> Receiving:
+        """Write head and body at once; `Receiving.done` resolves when the exchange is over, however it ends."""
+        loop = asyncio.get_running_loop()
+        receiving = self._receiving = Receiving(loop.create_future())
+        self.exchanges += 1
+        transport = cast("asyncio.Transport", self._transport)
+        receiving.sent_ns = sent_ns = monotonic_ns()
+        transport.write(payload)
+        self._timer = loop.call_later(max(0.0, (deadline_ns - sent_ns) / 1e9), self._expire)
+        return receiving
+
+    def abort(self) -> None:
+        """Close at once, dropping what is unsent; an exchange under way is given up silently."""
+        self.alive = False
+        self._detach()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ------------------------------------------------------------ asyncio calls these
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        stamp = monotonic_ns()
+        receiving = self._receiving
+        if receiving is None:  # nobody asked: a server's farewell, or bytes of no message
+            self.abort()
+            return
+        receiving.stamp = receiving.last_byte_ns = stamp
+        try:
+            receiving.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._broken(receiving, error)
+            return
+        if receiving.complete:
+            self._finish(stamp, None, None)
+
+    def eof_received(self) -> None:
+        self.alive = False
+        receiving = self._receiving
+        if receiving is None:
+            return
+        if receiving.until_close:
+            receiving.complete = True
+            self._finish(monotonic_ns(), None, None)
+        else:
+            self._cut_off(receiving)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.alive = False
+        receiving = self._receiving
+        if receiving is None:
+            return
+        if exc is None:
+            self._cut_off(receiving)
+        else:
+            self._finish(monotonic_ns(), "reset", f"the connection broke {self._progress(receiving)}: {_reason(exc)}")
+
+    # ------------------------------------------------------------ endings
+
+    def _expire(self) -> None:
+        receiving = self._receiving
+        if receiving is not None:
+            self._finish(monotonic_ns(), "timeout", f"time was up {self._progress(receiving)}")
+
+    def _broken(self, receiving: Receiving, error: Exception) -> None:
+        if receiving.complete:  # the answer is whole; what follows it makes the connection useless
+            receiving.keep_alive = False
+            self._finish(receiving.stamp, None, None)
+            return
+        if receiving.first_byte_ns is None:
+            receiving.first_byte_ns = receiving.stamp
+        what = "it switches protocols" if isinstance(error, httptools.HttpParserUpgrade) else str(error)
+        self._finish(receiving.stamp, "protocol", f"the answer is not HTTP/1.1: {what}")
+
+    def _cut_off(self, receiving: Receiving) -> None:
+        if receiving.first_byte_ns is None and self.exchanges > 1:
+            message = "the server closed a kept-alive connection just as it was used again"
+            self._finish(monotonic_ns(), "reset", message)
+        else:
+            message = f"the server closed the connection {self._progress(receiving)}"
+            self._finish(monotonic_ns(), "truncated", message)
+
+    def _finish(self, stamp: int, kind: str | None, message: str | None) -> None:
+        receiving = self._detach()
+        if receiving is None:
+            return
+        receiving.closed_ns, receiving.error_kind, receiving.error_message = stamp, kind, message
+        if not receiving.done.done():
+            receiving.done.set_result(None)
+        transport = cast("asyncio.Transport", self._transport)
+        if kind is not None:
+            self.alive = False
+            transport.abort()
+        elif not receiving.keep_alive or transport.get_write_buffer_size() or not self.alive:
+            self.alive = False
+            transport.close()
+
+    def _detach(self) -> Receiving | None:
+        receiving, self._receiving = self._receiving, None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if receiving is not None:
+            receiving.parser = None  # breaks the cycle between the parser and its callbacks
+        return receiving
+
+    @staticmethod
+    def _progress(receiving: Receiving) -> str:
+        if receiving.first_byte_ns is None:
+            return "before the first byte of an answer"
+        if receiving.status is None:
+            return "within the answer's head"
+        return (
+            f"after {sum(len(piece) for _, piece in receiving.pieces)} body bytes of an HTTP {receiving.status} answer"
+        )
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,107 @@
+"""A wire's events, gathered into what an answer is. Pure: stamps come with the events."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from benchbook.records import Chunk, ToolCall, Usage
+from benchbook.wire.events import (
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    Started,
+    TextDelta,
+    TimingReported,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+
+
+class Gathering:
+    """What the events have said so far. Chunks are kept of streamed answers only."""
+
+    def __init__(self, *, streamed: bool) -> None:
+        self._streamed = streamed
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: dict[int, tuple[ToolCallStarted | None, list[str]]] = {}
+        self.events = 0
+        self.chunks: list[Chunk] = []
+        self.usage = Usage()
+        self.reported: dict[str, float] = {}
+        self.model: str | None = None
+        self.system_fingerprint: str | None = None
+        self.finish_reason: str | None = None
+        self.failed: Failed | None = None
+        self.ended = False
+
+    def take(self, event: Event, stamp: int) -> None:
+        """Add one event, completed by bytes that arrived at `stamp`."""
+        self.events += 1
+        match event:
+            case TextDelta(text):
+                self._content(self._text, text, "text", stamp)
+            case ReasoningDelta(text):
+                self._content(self._reasoning, text, "reasoning", stamp)
+            case ToolCallDelta(index, arguments):
+                self._content(self._arguments(index), arguments, "tool", stamp)
+            case ToolCallStarted(index):
+                self._calls[index] = (event, self._arguments(index))
+            case _:
+                self._take_fact(event)
+
+    def _take_fact(self, event: Event) -> None:
+        match event:
+            case Started():
+                self.model = event.model or self.model
+                self.system_fingerprint = event.system_fingerprint or self.system_fingerprint
+            case Finished(reason):
+                self.finish_reason = reason
+            case UsageReported(usage):
+                self.usage = merged(self.usage, usage)
+            case TimingReported(reported):
+                self.reported.update(reported)
+            case Failed():
+                self.failed = self.failed or event
+            case Ended():
+                self.ended = True
+
+    @property
+    def text(self) -> str:
+        return "".join(self._text)
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(self._reasoning)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(
+            ToolCall(started.id if started else "", started.name if started else "", "".join(arguments))
+            for _, (started, arguments) in sorted(self._calls.items())
+        )
+
+    @property
+    def has_content(self) -> bool:
+        return bool(self._text or self._reasoning or self._calls)
+
+    def _arguments(self, index: int) -> list[str]:
+        return self._calls.setdefault(index, (None, []))[1]
+
+    def _content(self, into: list[str], text: str, kind: str, stamp: int) -> None:
+        into.append(text)
+        if self._streamed:
+            self.chunks.append(Chunk(stamp, len(text.encode(errors="surrogatepass")), kind))
+
+
+def merged(before: Usage, after: Usage) -> Usage:
+    """Counts as last reported: a later report replaces only what it names (a stream may report in two parts)."""
+    newest: dict[str, Any] = {
+        part.name: getattr(after, part.name) if getattr(after, part.name) is not None else getattr(before, part.name)
+        for part in fields(Usage)
+    }
+    return Usage(**newest)

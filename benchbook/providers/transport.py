@@ -1,0 +1,153 @@
+"""The measuring instrument: one exchange at a time per connection, connections kept alive and reused.
+
+`Transport.exchange` stamps and keeps bytes; it never parses a body and never raises for what a provider or
+the path to it does: that comes back as an `Exchange` with an `error_kind`. Free connections are reused last in,
+first out, so that few stay warm rather than many lukewarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+
+from benchbook.clock import monotonic_ns
+from benchbook.errors import ProviderError
+from benchbook.providers import proxy_env
+from benchbook.providers.connect import Route, connect
+from benchbook.providers.connection import Connection, Receiving
+from benchbook.providers.http import Exchange, HttpRequest, render, split_url
+
+MAX_IDLE = 4096
+"""Idle connections kept per route: as many as the largest concurrency that one process is asked for."""
+
+
+class Transport:
+    """A pool of connections and the one way to use them. Belongs to one event loop.
+
+    proxies: by scheme, `no` for exceptions; None takes the environment's. tls: None is Python's default context
+    (system certificates, SSL_CERT_FILE and SSL_CERT_DIR respected), built when first needed.
+    """
+
+    def __init__(
+        self,
+        *,
+        proxies: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        max_idle: int = MAX_IDLE,
+    ) -> None:
+        self._proxies = proxy_env.from_environment() if proxies is None else proxies
+        self._tls = tls
+        self._max_idle = max_idle
+        self._idle: dict[Route, list[Connection]] = {}
+        self._routes: dict[tuple[str, str, int], Route] = {}
+
+    async def exchange(self, request: HttpRequest, deadline_ns: int) -> Exchange:
+        """Send and receive until the message is complete, the connection ends or the deadline (monotonic ns) is
+        reached. Raises asyncio.CancelledError only, after closing the connection."""
+        try:
+            origin, target = split_url(request.url)
+            route = self._route(request.url)
+            if route.proxy is not None and not route.tunnelled:
+                payload = render(request, origin.authority, f"http://{origin.authority}{target}", route.proxy.headers)
+            else:
+                payload = render(request, origin.authority, target, {})
+            connection = self._take(route) or await self._open(route, deadline_ns)
+            if not connection.alive:
+                raise ProviderError("reset", f"{origin.address} ended the connection before anything was asked")
+        except ProviderError as failure:
+            return Exchange(closed_ns=monotonic_ns(), error_kind=failure.kind, error_message=failure.message, cold=True)
+        receiving = connection.send(payload, deadline_ns)
+        try:
+            await receiving.done
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        self._give_back(route, connection)
+        return _exchange(connection, receiving)
+
+    async def warm(self, url: str, count: int, deadline_ns: int) -> int:
+        """Open up to `count` connections towards `url` ahead of need; the number that could be opened.
+
+        The first request on each is still marked cold and carries the connection's set-up time.
+        """
+        route = self._route(url)
+        missing = max(0, count - len(self._idle.get(route, ())))
+        opened = await asyncio.gather(*(self._open(route, deadline_ns) for _ in range(missing)), return_exceptions=True)
+        ready = [connection for connection in opened if isinstance(connection, Connection)]
+        for connection in ready:
+            self._give_back(route, connection)
+        return len(ready)
+
+    async def close(self) -> None:
+        """Close every idle connection; those in use close with their exchange's end or the loop's."""
+        self._max_idle = 0
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.abort()
+        self._idle.clear()
+        await asyncio.sleep(0)  # lets transports see their own closing
+
+    def idle(self) -> int:
+        """How many live connections wait to be reused."""
+        return sum(connection.alive for connections in self._idle.values() for connection in connections)
+
+    # ------------------------------------------------------------ inside
+
+    def _route(self, url: str) -> Route:
+        origin, _ = split_url(url)
+        key = (origin.scheme, origin.host, origin.port)
+        if key not in self._routes:
+            self._routes[key] = Route(origin, proxy_env.choose(origin, self._proxies))
+        return self._routes[key]
+
+    def _take(self, route: Route) -> Connection | None:
+        connections = self._idle.get(route, [])
+        while connections:
+            connection = connections.pop()
+            if connection.alive:
+                return connection
+        return None
+
+    def _give_back(self, route: Route, connection: Connection) -> None:
+        if not connection.alive:
+            return
+        connections = self._idle.setdefault(route, [])
+        if len(connections) >= self._max_idle:
+            connections[:] = [kept for kept in connections if kept.alive]
+        if len(connections) >= self._max_idle:
+            connection.abort()
+        else:
+            connections.append(connection)
+
+    async def _open(self, route: Route, deadline_ns: int) -> Connection:
+        tls = self._context() if route.origin.scheme == "https" else None
+        try:
+            async with asyncio.timeout((deadline_ns - monotonic_ns()) / 1e9):
+                return await connect(route, tls)
+        except TimeoutError:
+            raise ProviderError("timeout", f"time was up before {route.origin.address} was connected") from None
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+            self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls
+
+
+def _exchange(connection: Connection, receiving: Receiving) -> Exchange:
+    cold = connection.exchanges == 1
+    return Exchange(
+        closed_ns=receiving.closed_ns,
+        sent_ns=receiving.sent_ns,
+        first_byte_ns=receiving.first_byte_ns,
+        last_byte_ns=receiving.last_byte_ns,
+        status=receiving.status,
+        headers=receiving.headers,
+        pieces=receiving.pieces,
+        error_kind=receiving.error_kind,
+        error_message=receiving.error_message,
+        connect_ns=sum(connection.connect_parts.values()) if cold else None,
+        connect_parts=connection.connect_parts if cold else {},
+        cold=cold,
+    )
