@@ -1,0 +1,110 @@
+"""Laws of the expansion: N repetitions give N measured trials, warm-up apart, each known before the first request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchbook.config import build_plan
+from benchbook.errors import PlanError
+from benchbook.records import Case, Dataset, Params
+from benchbook.runner.plan import Plan, derived_seed, freeze, merged_params
+
+
+def dataset(name: str = "d", cases: int = 3, **fields: Any) -> Dataset:
+    made = tuple(Case(id=f"c{n}", category="k", prompt=f"{name} asks {n}", expected="e") for n in range(cases))
+    return Dataset(name=name, version="1", cases=made, sha256=f"sha-{name}", **fields)
+
+
+def plan(targets: int = 2, cases: int = 3, **execute: Any) -> Plan:
+    listed = [{"name": f"t{n}", "provider": "openai", "model": f"m{n}"} for n in range(targets)]
+    document = {"validate": {"datasets": ["d.json"]}, "execute": {"targets": listed, **execute}}
+    return freeze(build_plan(document, "p"), [dataset(cases=cases)])
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(0, 3), st.integers(0, 99))
+def test_every_unit_is_planned_exactly_once(targets: int, cases: int, repetitions: int, warmup: int, seed: int) -> None:
+    made = plan(targets, cases, repetitions=repetitions, warmup=warmup, seed=seed)
+    units = Counter((t.target, t.test_id, t.phase, t.repetition) for t in made.trials)
+    expected = {
+        (f"t{target}", f"c{case}", phase, repetition)
+        for phase, count in (("warmup", warmup), ("measured", repetitions))
+        for target, case, repetition in product(range(targets), range(cases), range(count))
+    }
+    assert set(units) == expected
+    assert set(units.values()) <= {1}
+    assert [t.position for t in made.trials] == list(range(len(made.trials)))
+    assert len({t.trial_id for t in made.trials}) == len(made.trials)
+
+
+def test_warm_up_comes_first_for_each_target_and_targets_alternate() -> None:
+    made = plan(targets=3, cases=4, repetitions=5, warmup=2)
+    for name in made.targets:
+        phases = [t.phase for t in made.trials if t.target == name]
+        assert phases == ["warmup"] * 8 + ["measured"] * 20
+    assert [t.target for t in made.trials[:6]] == ["t0", "t1", "t2"] * 2
+
+
+def test_the_seed_fixes_the_order_and_nothing_else() -> None:
+    order = [[t.trial_id for t in plan(seed=seed).trials] for seed in (1, 1, 2)]
+    assert order[0] == order[1]
+    assert order[0] != order[2]
+    assert sorted(order[0]) == sorted(order[2])
+
+
+def test_an_open_loop_has_its_starts_before_it_starts() -> None:
+    made = plan(targets=2, load={"kind": "constant", "rate": 10}, repetitions=2, warmup=1)
+    for name in made.targets:
+        offsets = [t.intended_offset_ns for t in made.trials if t.target == name]
+        assert offsets == [index * 100_000_000 for index in range(9)]
+    assert all(t.intended_offset_ns is None for t in plan().trials)
+
+
+def test_the_plan_hash_covers_what_is_measured() -> None:
+    base = plan()
+    assert plan().plan_hash == base.plan_hash
+    assert plan(repetitions=7).plan_hash != base.plan_hash
+    assert plan(budget_usd=1.0).plan_hash == base.plan_hash
+    other = freeze(base.spec, [dataset().__class__(name="d", cases=dataset().cases, sha256="other")])
+    assert other.plan_hash != base.plan_hash
+    assert other.workload_hash == base.workload_hash
+
+
+@pytest.mark.parametrize(
+    ("execute", "same"),
+    [
+        ({"repetitions": 3}, True),
+        ({"warmup": 0, "seed": 9, "timeout_s": 5}, True),
+        ({"stream": False}, False),
+        ({"load": {"kind": "closed", "concurrency": 50}}, False),
+        ({"delay_s": 1.0}, False),
+    ],
+)
+def test_the_workload_hash_covers_what_must_be_alike(execute: dict[str, Any], *, same: bool) -> None:
+    assert (plan(**execute).workload_hash == plan().workload_hash) is same
+
+
+def test_parameters_by_rising_precedence() -> None:
+    merged = merged_params(
+        {"temperature": 0.1, "max_tokens": 10, "seed": 1, "scorer": "exact"},
+        Params(max_tokens=20, stop=("x",), extra={"a": 1}),
+        {"max_tokens": 30, "top_p": 0.5},
+    )
+    assert merged == Params(temperature=0.1, max_tokens=30, top_p=0.5, stop=("x",), seed=1, extra={"a": 1})
+
+
+def test_two_datasets_of_one_name_are_refused() -> None:
+    with pytest.raises(PlanError, match="two datasets are named"):
+        freeze(plan().spec, [dataset(), dataset()])
+
+
+def test_seeds_are_derived_by_purpose() -> None:
+    assert derived_seed(1, "a", "bc") != derived_seed(1, "ab", "c")
+    assert derived_seed(1, "a") != derived_seed(2, "a")
+    assert 0 <= derived_seed(7, "x") < 2**63
