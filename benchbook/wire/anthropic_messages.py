@@ -6,7 +6,7 @@ from benchbook.errors import WireError
 from benchbook.records import ModelRequest
 from benchbook.wire import ErrorBody, Reader, WireRequest, Writer, claude_answers, claude_requests, refusals, sse
 from benchbook.wire.answers import FramedReader, WholeReader, WholeWriter
-from benchbook.wire.events import Event, Failed, Ping
+from benchbook.wire.events import Event, Failed, Ping, TimingReported
 from benchbook.wire.objects import Object, dump, flag, load, text
 
 PATH = "/v1/messages"
@@ -70,6 +70,8 @@ class _StreamWriter:
             return _named({"type": "ping"})
         if isinstance(event, Failed):
             return _named(_error_object(event))
+        if isinstance(event, TimingReported):  # only Bedrock tells its own
+            return b""
         return b"".join(map(_named, self._objects.objects(event)))
 
 
