@@ -1,0 +1,71 @@
+"""Which scorer holds for a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchbook.records import Case
+from benchbook.scoring import SCORERS, choose, judge, right_answers
+
+TABLE: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], str | None]] = [
+    ({}, {}, {}, None),
+    ({"expected": "  "}, {}, {}, None),
+    ({"expected": "a"}, {}, {}, "contains"),
+    ({"expected": "a", "references": ("b",)}, {}, {}, "references"),
+    ({"expected": "a"}, {"scorer": "exact"}, {}, "exact"),
+    ({"expected": "a"}, {"scorer": "exact"}, {"scorer": {"kind": "numeric"}}, "numeric"),
+    ({"expected": "a"}, {"scorer": None}, {"scorer": None}, "contains"),
+    ({}, {"scorer": "exact"}, {}, None),
+    ({}, {}, {"scorer": "exact"}, "exact"),
+    ({}, {"scorer": {"kind": "json_schema", "schema": {}}}, {}, "json_schema"),
+    ({}, {"scorer": "magic"}, {}, "magic"),
+]
+
+
+@pytest.mark.parametrize(("fields", "defaults", "config", "kind"), TABLE)
+def test_the_scorer_of_a_case(
+    fields: dict[str, Any], defaults: dict[str, Any], config: dict[str, Any], kind: str | None
+) -> None:
+    case = Case("c", prompt="?", config=config, **fields)
+    chosen = choose(case, defaults)
+    assert (chosen and chosen.kind) == kind
+    judged = judge(case, defaults, "an answer")
+    assert (judged and judged.scorer) == kind
+
+
+def test_right_answers_come_expected_first_without_blank_ones() -> None:
+    assert right_answers(Case("c", prompt="?", expected="a", references=("", "b"))) == ("a", "b")
+
+
+OPTIONS = {"json_schema": {"schema": {"type": ["object", "array", "number"]}}}
+
+
+@given(
+    kind=st.sampled_from(sorted(SCORERS)),
+    text=st.text(),
+    answers=st.lists(st.text() | st.integers().map(str), max_size=3),
+)
+def test_a_judgement_is_always_given_and_within_bounds(kind: str, text: str, answers: list[str]) -> None:
+    case = Case("c", prompt="?", references=tuple(answers), config={"scorer": {"kind": kind, **OPTIONS.get(kind, {})}})
+    judged = judge(case, {}, text)
+    assert judged is not None
+    assert 0 <= judged.value <= 1
+    assert len(judged.detail) <= 300
+
+
+@given(answer=st.text(min_size=1).filter(str.strip), kind=st.sampled_from(["exact", "contains", "references"]))
+def test_the_right_answer_itself_passes(answer: str, kind: str) -> None:
+    judged = judge(Case("c", prompt="?", expected=answer, config={"scorer": kind}), {}, answer)
+    assert judged is not None
+    assert judged.passed
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15))
+def test_a_number_matches_itself(value: float) -> None:
+    judged = judge(Case("c", prompt="?", expected=repr(value), config={"scorer": "numeric"}), {}, f"It is {value!r}.")
+    assert judged is not None
+    assert judged.passed
