@@ -1,0 +1,39 @@
+"""One self-contained page a run. jinja2 escapes everything that a model or a user wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchbook import __version__
+from benchbook.reports import words
+from benchbook.reports.gather import RunView
+from benchbook.reports.plots import distribution
+
+CURVES = ("ttft_ms", "e2e_ms", "decode_ms_per_token", "response_ms")
+_MOST_FAILURES = 50
+
+
+def page(view: RunView) -> str:
+    """The report of one run as an HTML text that needs no other file and no network."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("benchbook.reports", "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    targets = [str(row["target"]) for row in view.targets]
+    drawn = ((metric, distribution(view.curves, metric, targets)) for metric in CURVES)
+    facts: dict[str, Any] = {
+        "view": view,
+        "words": words,
+        "version": __version__,
+        # our own drawing; target names inside it were escaped by matplotlib's SVG writer
+        "curves": [(metric, Markup(svg)) for metric, svg in drawn if svg],  # noqa: S704
+        "failures": view.failures[:_MOST_FAILURES],
+        "failures_left": max(0, len(view.failures) - _MOST_FAILURES),
+    }
+    return environment.get_template("run.html.j2").render(facts)

@@ -1,0 +1,74 @@
+"""Numbers as words: units, intervals and refusals, the same in the terminal and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MISSING = "-"
+
+COLUMNS = (
+    ("ttft_ms", "TTFT ms"),
+    ("e2e_ms", "end to end ms"),
+    ("response_ms", "response ms"),
+    ("decode_ms_per_token", "decode ms/token"),
+)
+"""Metrics that a comparison of targets shows, with their headings."""
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number to three significant digits and no exponent, grouped by thousands."""
+    if value is None:
+        return MISSING
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:,.{digits}g}"
+
+
+def median(row: Mapping[str, Any], metric: str) -> str:
+    """`212 [198-225]`: the p50 with its interval, or why there is none."""
+    return _quantile(row, metric, "p50")
+
+
+def tail(row: Mapping[str, Any], metric: str) -> str:
+    """The p95 with its interval, or `needs 59, has 10`."""
+    return _quantile(row, metric, "p95")
+
+
+def _quantile(row: Mapping[str, Any], metric: str, name: str) -> str:
+    value = row[f"{metric}_{name}"]
+    if value is None:
+        return str(row[f"{metric}_{name}_refused"] or MISSING) if row[f"{metric}_n"] else MISSING
+    return f"{number(value)} [{number(row[f'{metric}_{name}_low'])}–{number(row[f'{metric}_{name}_high'])}]"  # noqa: RUF001
+
+
+def share(part: float | None) -> str:
+    """A share as a percentage."""
+    if part is None:
+        return MISSING
+    return f"{100 * part:.1f} %" if 0 < part < 0.1 else f"{100 * part:.0f} %"
+
+
+def money(usd: float | None) -> str:
+    """US dollars, small sums with enough digits to be told from nothing."""
+    if usd is None:
+        return "unknown"
+    return f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}" if usd else "$0"
+
+
+def seconds(value: float | None) -> str:
+    """A duration in the unit a person would take."""
+    if value is None:
+        return MISSING
+    return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
+
+
+def counts(run: Mapping[str, Any]) -> str:
+    """What became of the planned trials; zeros of the rarer kinds are left out."""
+    parts = [f"{run['planned']} planned", f"{run['succeeded']} succeeded"]
+    parts += [
+        f"{run[field]} {field.replace('_', ' ')}"
+        for field in ("failed", "timed_out", "skipped", "not_started")
+        if run[field]
+    ]
+    return ", ".join(parts)
