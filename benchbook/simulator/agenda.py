@@ -1,0 +1,118 @@
+"""Calls at exact monotonic times. One timer for all: a Linux timerfd, else the loop's own.
+
+The loops round their timers to a millisecond (uvloop may even be early, asyncio's epoll is late), which is a
+tenth of a token. A timerfd takes nanoseconds and wakes the loop like a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+
+from benchbook.clock import monotonic_ns
+
+_CLOCK_MONOTONIC, _ABSOLUTE = 1, 1
+
+
+class Agenda:
+    """`at(due_ns, call)` runs `call` once, not before `due_ns`; calls due together run in order of asking."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, precise: bool = True) -> None:
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = count()
+        self._armed_ns: int | None = None
+        self._timer: _Timer = (_timerfd(loop, self._ring) if precise else None) or _LoopTimer(loop, self._ring)
+
+    def at(self, due_ns: int, call: Callable[[], None]) -> None:
+        heappush(self._heap, (due_ns, next(self._order), call))
+        self._arm()
+
+    def close(self) -> None:
+        self._heap.clear()
+        self._timer.close()
+
+    def _arm(self) -> None:
+        due_ns = self._heap[0][0] if self._heap else None
+        if due_ns is not None and (self._armed_ns is None or due_ns < self._armed_ns):
+            self._armed_ns = due_ns
+            self._timer.set(due_ns)
+
+    def _ring(self) -> None:
+        """Run what is due by now; what falls due meanwhile waits for the next ring, so that sockets get a turn."""
+        self._armed_ns = 0  # calls that ask for more don't set the timer: once, at the end, is enough
+        now_ns, heap, due = monotonic_ns(), self._heap, []
+        while heap and heap[0][0] <= now_ns:
+            due.append(heappop(heap)[2])
+        for call in due:
+            call()
+        self._armed_ns = None
+        self._arm()
+
+
+class _Timer:
+    """Rings once at a monotonic time; setting it again replaces the time."""
+
+    def set(self, due_ns: int) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class _LoopTimer(_Timer):
+    """The loop's own timer, as exact as the loop rounds it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
+        self._loop, self._ring = loop, ring
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, due_ns: int) -> None:
+        self.close()
+        self._handle = self._loop.call_later(max(0, due_ns - monotonic_ns()) / 1e9, self._ring)
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+class _TimerFd(_Timer):
+    """A timerfd that the loop watches."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None], libc: ctypes.CDLL, fd: int) -> None:
+        self._loop, self._ring, self._libc, self._fd = loop, ring, libc, fd
+        self._when = (ctypes.c_long * 4)()
+        loop.add_reader(fd, self._expired)
+
+    def set(self, due_ns: int) -> None:
+        self._when[2], self._when[3] = divmod(max(1, due_ns), 1_000_000_000)
+        self._libc.timerfd_settime(self._fd, _ABSOLUTE, self._when, None)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+    def _expired(self) -> None:
+        try:
+            os.read(self._fd, 8)
+        except BlockingIOError:
+            return  # set again between the wake-up and this call: it will ring at its new time
+        self._ring()
+
+
+def _timerfd(loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> _Timer | None:
+    if not sys.platform.startswith("linux") or ctypes.sizeof(ctypes.c_long) != 8:
+        return None
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, AttributeError):
+        return None
+    return _TimerFd(loop, ring, libc, fd) if fd >= 0 else None

@@ -1,0 +1,355 @@
+"""The official SDKs work against the simulator unchanged: their own clients, real sockets, retries off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import anthropic
+import boto3
+import ollama
+import openai
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from benchbook.simulator import start_process
+
+PROFILE = """
+default:
+  tool_calls:
+    - match: weather
+      calls: [{name: get_weather, arguments: {city: Zürich}}]
+models:
+  sim-openai: {}
+  sim-anthropic: {}
+  anthropic.sim-claude-v1:0: {}
+  amazon.nova-sim-v1:0: {}
+  sim-llama: {}
+  gone: {unavailable: true}
+  thinker: {reasoning: {tokens: 5}}
+  anthropic.thinker: {reasoning: {tokens: 5}}
+faults:
+  - {kind: rate_limited, match: busy*, every: 1}
+  - {kind: rate_limited, match: anthropic.busy, every: 1}
+  - {kind: stream_error, match: breaking*, every: 1, after_chunks: 2}
+"""
+HELLO = "Grüezi, how are you today?"
+WEATHER = "What is the weather in Zürich?"
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TOKENS = -(-len(HELLO) // 4)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    profile = tmp_path_factory.mktemp("simulator") / "profile.yaml"
+    profile.write_text(PROFILE, encoding="utf-8")
+    with start_process(profile) as address:
+        yield address
+
+
+def asked(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+# ---------------------------------------------------------------- openai
+
+
+@pytest.fixture(scope="module")
+def openai_client(address: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0) as client:
+        yield client
+
+
+OPENAI_TOOL = {"type": "function", "function": {"name": "get_weather", "description": "w", "parameters": SCHEMA}}
+
+
+def test_openai_answers_whole(openai_client: openai.OpenAI) -> None:
+    answer = openai_client.chat.completions.create(model="sim-openai", messages=asked(HELLO))
+    assert answer.choices[0].message.content == HELLO
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (TOKENS, TOKENS)
+    assert (answer._request_id or "").startswith("req_")
+
+
+def test_openai_answers_streamed(openai_client: openai.OpenAI) -> None:
+    stream = openai_client.chat.completions.create(
+        model="sim-openai", messages=asked(HELLO), stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    deltas = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
+    assert "".join(delta or "" for delta in deltas) == HELLO
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.total_tokens == 2 * TOKENS
+
+
+def test_openai_max_tokens_and_stop(openai_client: openai.OpenAI) -> None:
+    short = openai_client.chat.completions.create(model="sim-openai", messages=asked(HELLO), max_completion_tokens=2)
+    assert (short.choices[0].message.content, short.choices[0].finish_reason) == (HELLO[:8], "length")
+    stopped = openai_client.chat.completions.create(model="sim-openai", messages=asked(HELLO), stop=["how"])
+    assert stopped.choices[0].message.content == "Grüezi, "
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_openai_calls_a_tool_and_then_answers(openai_client: openai.OpenAI, stream: bool) -> None:
+    messages = asked(WEATHER)
+    if stream:
+        with openai_client.chat.completions.stream(
+            model="sim-openai", messages=messages, tools=[OPENAI_TOOL]
+        ) as events:
+            choice = events.get_final_completion().choices[0]
+    else:
+        answer = openai_client.chat.completions.create(model="sim-openai", messages=messages, tools=[OPENAI_TOOL])
+        choice = answer.choices[0]
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls or []
+    assert call.function.name == "get_weather"
+    assert json.loads(call.function.arguments) == {"city": "Zürich"}
+    turn = {"role": "assistant", "content": None, "tool_calls": [call.model_dump(include={"id", "type", "function"})]}
+    result = {"role": "tool", "tool_call_id": call.id, "content": "sunny"}
+    final = openai_client.chat.completions.create(
+        model="sim-openai", messages=[*messages, turn, result], tools=[OPENAI_TOOL]
+    )
+    assert (final.choices[0].message.content, final.choices[0].finish_reason) == (WEATHER, "stop")
+
+
+def test_openai_lists_models_that_are_there(openai_client: openai.OpenAI) -> None:
+    names = [model.id for model in openai_client.models.list()]
+    assert "sim-openai" in names
+    assert "gone" not in names
+
+
+def test_openai_errors(openai_client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError):
+        openai_client.chat.completions.create(model="gone", messages=asked(HELLO))
+    with pytest.raises(openai.RateLimitError) as limited:
+        openai_client.chat.completions.create(model="busy", messages=asked(HELLO))
+    assert limited.value.response.headers["retry-after"] == "1"
+    with pytest.raises(openai.APIError, match="told to fail"):
+        list(openai_client.chat.completions.create(model="breaking", messages=asked(HELLO), stream=True))
+
+
+# ---------------------------------------------------------------- anthropic
+
+
+@pytest.fixture(scope="module")
+def claude(address: str) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=address, api_key="any", max_retries=0) as client:
+        yield client
+
+
+CLAUDE_TOOL = {"name": "get_weather", "description": "w", "input_schema": SCHEMA}
+
+
+def test_anthropic_answers_whole(claude: anthropic.Anthropic) -> None:
+    answer = claude.messages.create(model="sim-anthropic", max_tokens=64, messages=asked(HELLO), system="Be kind.")
+    assert [block.text for block in answer.content if block.type == "text"] == [HELLO]
+    assert answer.stop_reason == "end_turn"
+    assert answer.usage.output_tokens == TOKENS
+    assert answer.usage.input_tokens == TOKENS + 2
+    assert (answer._request_id or "").startswith("req_")
+
+
+def test_anthropic_answers_streamed(claude: anthropic.Anthropic) -> None:
+    with claude.messages.stream(model="sim-anthropic", max_tokens=64, messages=asked(HELLO)) as stream:
+        assert "".join(stream.text_stream) == HELLO
+        final = stream.get_final_message()
+    assert final.stop_reason == "end_turn"
+    assert (final.usage.input_tokens, final.usage.output_tokens) == (TOKENS, TOKENS)
+    cut = claude.messages.create(model="sim-anthropic", max_tokens=3, messages=asked(HELLO))
+    assert cut.stop_reason == "max_tokens"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_anthropic_calls_a_tool(claude: anthropic.Anthropic, stream: bool) -> None:
+    asking = {"model": "sim-anthropic", "max_tokens": 64, "messages": asked(WEATHER), "tools": [CLAUDE_TOOL]}
+    if stream:
+        with claude.messages.stream(**asking) as events:
+            answer = events.get_final_message()
+    else:
+        answer = claude.messages.create(**asking)
+    assert answer.stop_reason == "tool_use"
+    (use,) = [block for block in answer.content if block.type == "tool_use"]
+    assert (use.name, use.input) == ("get_weather", {"city": "Zürich"})
+
+
+def test_anthropic_thinks_first(claude: anthropic.Anthropic) -> None:
+    with claude.messages.stream(model="thinker", max_tokens=64, messages=asked(HELLO)) as stream:
+        answer = stream.get_final_message()
+    assert [block.type for block in answer.content] == ["thinking", "text"]
+    assert answer.usage.output_tokens == TOKENS + 5
+
+
+def test_anthropic_lists_and_errors(claude: anthropic.Anthropic) -> None:
+    assert "sim-anthropic" in [model.id for model in claude.models.list()]
+    with pytest.raises(anthropic.NotFoundError):
+        claude.messages.create(model="gone", max_tokens=9, messages=asked(HELLO))
+    with pytest.raises(anthropic.RateLimitError):
+        claude.messages.create(model="busy", max_tokens=9, messages=asked(HELLO))
+    with (
+        pytest.raises(anthropic.APIError, match="told to fail"),
+        claude.messages.stream(model="breaking", max_tokens=64, messages=asked(HELLO)) as stream,
+    ):
+        stream.get_final_message()
+
+
+# ---------------------------------------------------------------- ollama
+
+
+@pytest.fixture(scope="module")
+def llama(address: str) -> Iterator[ollama.Client]:
+    client = ollama.Client(host=address)
+    yield client
+    client._client.close()
+
+
+def test_ollama_answers_whole(llama: ollama.Client) -> None:
+    answer = llama.chat(model="sim-llama", messages=asked(HELLO))
+    assert answer.message.content == HELLO
+    assert (answer.done, answer.done_reason) == (True, "stop")
+    assert (answer.prompt_eval_count, answer.eval_count) == (TOKENS, TOKENS)
+    assert answer.total_duration is not None
+
+
+def test_ollama_answers_streamed(llama: ollama.Client) -> None:
+    parts = list(llama.chat(model="sim-llama", messages=asked(HELLO), stream=True))
+    assert "".join(part.message.content or "" for part in parts) == HELLO
+    assert len(parts) == TOKENS + 1
+    assert parts[-1].done
+    assert parts[-1].eval_count == TOKENS
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_ollama_calls_a_tool(llama: ollama.Client, stream: bool) -> None:
+    if stream:
+        parts = list(llama.chat(model="sim-llama", messages=asked(WEATHER), tools=[OPENAI_TOOL], stream=True))
+    else:
+        parts = [llama.chat(model="sim-llama", messages=asked(WEATHER), tools=[OPENAI_TOOL])]
+    (call,) = [call for part in parts for call in part.message.tool_calls or ()]
+    assert (call.function.name, call.function.arguments) == ("get_weather", {"city": "Zürich"})
+
+
+def test_ollama_lists_and_errors(llama: ollama.Client) -> None:
+    assert "sim-llama" in [model.model for model in llama.list().models]
+    with pytest.raises(ollama.ResponseError) as gone:
+        llama.chat(model="gone", messages=asked(HELLO))
+    assert gone.value.status_code == 404
+    with pytest.raises(ollama.ResponseError, match="told to fail"):
+        list(llama.chat(model="breaking", messages=asked(HELLO), stream=True))
+
+
+# ---------------------------------------------------------------- boto3
+
+KEYS = {
+    "aws_access_key_id": "any",
+    "aws_secret_access_key": "any",
+    "region_name": "us-east-1",
+}  # pragma: allowlist secret
+CLAUDE, NOVA = "anthropic.sim-claude-v1:0", "amazon.nova-sim-v1:0"
+
+
+@pytest.fixture(scope="module")
+def bedrock(address: str) -> Iterator[object]:
+    client = boto3.client(
+        "bedrock-runtime", endpoint_url=address, config=Config(retries={"total_max_attempts": 1}), **KEYS
+    )
+    yield client
+    client.close()
+
+
+def blocks(text: str) -> list[dict[str, object]]:
+    return [{"role": "user", "content": [{"text": text}]}]
+
+
+TOOLS = {"tools": [{"toolSpec": {"name": "get_weather", "description": "w", "inputSchema": {"json": SCHEMA}}}]}
+
+
+@pytest.mark.parametrize("model", [CLAUDE, NOVA])
+def test_converse_whole(bedrock, model: str) -> None:
+    answer = bedrock.converse(modelId=model, messages=blocks(HELLO), system=[{"text": "Be kind."}])
+    assert answer["output"]["message"]["content"] == [{"text": HELLO}]
+    assert answer["stopReason"] == "end_turn"
+    assert answer["usage"] == {"inputTokens": TOKENS + 2, "outputTokens": TOKENS, "totalTokens": 2 * TOKENS + 2}
+    assert answer["ResponseMetadata"]["RequestId"].count("-") == 4
+    assert answer["metrics"]["latencyMs"] >= 0
+
+
+@pytest.mark.parametrize("model", [CLAUDE, NOVA])
+def test_converse_streamed(bedrock, model: str) -> None:
+    events = list(bedrock.converse_stream(modelId=model, messages=blocks(HELLO))["stream"])
+    deltas = [event["contentBlockDelta"]["delta"]["text"] for event in events if "contentBlockDelta" in event]
+    assert "".join(deltas) == HELLO
+    assert len(deltas) == TOKENS
+    assert next(event for event in events if "messageStop" in event)["messageStop"]["stopReason"] == "end_turn"
+    assert events[-1]["metadata"]["usage"]["outputTokens"] == TOKENS
+
+
+def test_converse_calls_a_tool(bedrock) -> None:
+    answer = bedrock.converse(modelId=CLAUDE, messages=blocks(WEATHER), toolConfig=TOOLS)
+    (use,) = [block["toolUse"] for block in answer["output"]["message"]["content"]]
+    assert (answer["stopReason"], use["name"], use["input"]) == ("tool_use", "get_weather", {"city": "Zürich"})
+    stream = bedrock.converse_stream(modelId=CLAUDE, messages=blocks(WEATHER), toolConfig=TOOLS)["stream"]
+    deltas = [event["contentBlockDelta"]["delta"] for event in stream if "contentBlockDelta" in event]
+    assert json.loads("".join(delta["toolUse"]["input"] for delta in deltas)) == {"city": "Zürich"}
+
+
+def test_converse_reasons(bedrock) -> None:
+    answer = bedrock.converse(modelId="anthropic.thinker", messages=blocks(HELLO))
+    assert "reasoningContent" in answer["output"]["message"]["content"][0]
+
+
+CLAUDE_BODY = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 64, "messages": asked(HELLO)}
+NOVA_BODY = {"schemaVersion": "messages-v1", "messages": blocks(HELLO), "inferenceConfig": {"maxTokens": 64}}
+
+
+def test_invoke_claude(bedrock) -> None:
+    answer = bedrock.invoke_model(modelId=CLAUDE, body=json.dumps(CLAUDE_BODY))
+    body = json.loads(answer["body"].read())
+    assert body["content"][0]["text"] == HELLO
+    assert body["usage"] == {"input_tokens": TOKENS, "output_tokens": TOKENS}
+    stream = bedrock.invoke_model_with_response_stream(modelId=CLAUDE, body=json.dumps(CLAUDE_BODY))["body"]
+    objects = [json.loads(event["chunk"]["bytes"]) for event in stream]
+    deltas = [item["delta"]["text"] for item in objects if item["type"] == "content_block_delta"]
+    assert "".join(deltas) == HELLO
+    assert objects[0]["message"]["usage"]["input_tokens"] == TOKENS
+    (counted,) = [item for item in objects if item["type"] == "message_delta"]
+    assert (counted["delta"]["stop_reason"], counted["usage"]["output_tokens"]) == ("end_turn", TOKENS)
+    assert objects[-1]["type"] == "message_stop"
+
+
+def test_invoke_nova(bedrock) -> None:
+    answer = bedrock.invoke_model(modelId=NOVA, body=json.dumps(NOVA_BODY))
+    body = json.loads(answer["body"].read())
+    assert body["output"]["message"]["content"] == [{"text": HELLO}]
+    assert body["usage"]["outputTokens"] == TOKENS
+    stream = bedrock.invoke_model_with_response_stream(modelId=NOVA, body=json.dumps(NOVA_BODY))["body"]
+    objects = [json.loads(event["chunk"]["bytes"]) for event in stream]
+    deltas = [item["contentBlockDelta"]["delta"]["text"] for item in objects if "contentBlockDelta" in item]
+    assert "".join(deltas) == HELLO
+
+
+def test_bedrock_lists_and_errors(bedrock, address: str) -> None:
+    control = boto3.client("bedrock", endpoint_url=address, **KEYS)
+    try:
+        listed = [summary["modelId"] for summary in control.list_foundation_models()["modelSummaries"]]
+        profiles = [s["inferenceProfileId"] for s in control.list_inference_profiles()["inferenceProfileSummaries"]]
+    finally:
+        control.close()
+    assert CLAUDE in listed
+    assert f"us.{CLAUDE}" in profiles
+    with pytest.raises(ClientError) as gone:
+        bedrock.converse(modelId="gone", messages=blocks(HELLO))
+    assert gone.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    with pytest.raises(ClientError) as limited:
+        bedrock.converse(modelId="anthropic.busy", messages=blocks(HELLO))
+    assert limited.value.response["Error"]["Code"] == "ThrottlingException"
+
+
+def test_the_simulator_needs_nothing_but_its_own_data() -> None:
+    root = Path(__file__).parents[2]
+    with start_process(root / "datasets/simulator/provider-like.yaml") as address:
+        with openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0) as client:
+            assert [model.id for model in client.models.list()][0] == "sim-openai"
