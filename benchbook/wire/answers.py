@@ -133,25 +133,6 @@ class Gathered:
             case TimingReported(reported):
                 self.reported = reported
 
-    def events(self) -> Iterable[Event]:
-        """The events of a whole answer, in the order in which a stream would bring them."""
-        yield self.started
-        if self.reasoning:
-            yield ReasoningDelta(self.reasoning)
-        if self.text:
-            yield TextDelta(self.text)
-        for index, call in self.calls.items():
-            yield ToolCallStarted(index, call.id, call.name)
-            if call.arguments:
-                yield ToolCallDelta(index, call.arguments)
-        if self.reason:
-            yield Finished(self.reason)
-        if self.usage is not None:
-            yield UsageReported(self.usage)
-        if self.reported:
-            yield TimingReported(self.reported)
-        yield Ended()
-
 
 class WholeWriter:
     """Gathers an answer and renders it at `Ended`; a `Failed` renders the error body instead."""

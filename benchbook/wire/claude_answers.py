@@ -6,6 +6,7 @@ Anthropic's own wire carries them as server-sent events, Bedrock's InvokeModel a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from benchbook.errors import WireError
@@ -80,6 +81,7 @@ class Interpreter:
         yield Started(text(message, "id"), text(message, "model"))
         self._count(child(message, "usage"))
         self._usage.pop("output_tokens", None)
+        self._usage.pop("output_tokens_details", None)
         usage = read_usage(self._usage)
         if usage.input:
             yield UsageReported(usage)
@@ -225,7 +227,7 @@ class ObjectWriter:
 
     def _start(self, event: Started) -> Iterator[Object]:
         placeholder = {"input_tokens": 0, "output_tokens": 0}
-        usage = placeholder if self._usage is None else {**encode_usage(self._usage), "output_tokens": 0}
+        usage = placeholder if self._usage is None else encode_usage(replace(self._usage, output=0, reasoning=None))
         message = _envelope(event, self._request, self._id)
         yield {"type": "message_start", "message": {**message, "stop_reason": None, "usage": usage}}
 

@@ -109,10 +109,18 @@ WHOLE = {
         + b"}",
     ),
     "tool call": (
-        [STARTED, ToolCallStarted(0, "call_a", "add"), ToolCallDelta(0, '{"a":1}'), Finished("tool_calls"), Ended()],
+        [
+            STARTED,
+            ToolCallStarted(0, "call_a", "add"),
+            ToolCallDelta(0, '{"a":1}'),
+            ToolCallStarted(1, "call_b", "now"),
+            Finished("tool_calls"),
+            Ended(),
+        ],
         WHOLE_HEAD
         + b'"content":null,"refusal":null,"tool_calls":[{"id":"call_a",'
-        + b'"type":"function","function":{"name":"add","arguments":"{\\"a\\":1}"}}]},'
+        + b'"type":"function","function":{"name":"add","arguments":"{\\"a\\":1}"}},'
+        + b'{"id":"call_b","type":"function","function":{"name":"now","arguments":""}}]},'
         + b'"logprobs":null,"finish_reason":"tool_calls"}]}',
     ),
     "no reason to stop": (
