@@ -99,6 +99,5 @@ def _print_places(console: Console, results: str, run_id: str) -> None:
     if page.is_file():
         console.print(f"page     {page}")
     else_where = "" if results == "results" else f" --results {results}"
-    console.print(
-        f"next     benchbook show {run_id}{else_where}   benchbook history{else_where}   benchbook compare A B{else_where}"
-    )
+    verbs = (f"show {run_id}", "history", "compare RUN RUN", "sql QUERY")
+    console.print("next     " + "   ".join(f"benchbook {verb}{else_where}" for verb in verbs))

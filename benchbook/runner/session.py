@@ -104,14 +104,16 @@ class Session:
         run_id, done = self._open_run()
         progress = Progress(run_id, planned=len(self._plan.trials))
         for trial in done.values():
-            progress.count(trial)
+            self._take(progress, trial)
         progress.earlier = progress.done
         todo = [planned for planned in self._plan.trials if planned.trial_id not in done]
+        if not todo:
+            return Outcome(run_id, journal.FINISHED, progress, (*notes, f"run {run_id} misses nothing"))
         facts = {"wall_offset_ns": clock.wall_offset_ns(clock.SystemClock()), "harness": harness()}
         with journal.JournalWriter(self._orders.results, run_id, facts) as writer:
             for planned in todo:
                 if planned.trial_id in skips:
-                    writer.append(_take(progress, _skipped(planned, skips[planned.trial_id])))
+                    writer.append(self._take(progress, _skipped(planned, skips[planned.trial_id])))
             loop = Loop(self._plan, [planned for planned in todo if planned.trial_id not in skips], desk)
             self._begin(loop, progress)
             await self._follow(loop, progress, writer)
@@ -138,7 +140,7 @@ class Session:
             **self._orders.origin,
         }
         datasets = [{"path": d.path, "sha256": d.sha256, "content": to_dict(d)} for d in self._plan.datasets]
-        journal.create_run(self._orders.results, run_id, manifest, datasets)
+        journal.create_run(self._orders.results, run_id, manifest, datasets, checks=self._orders.checks)
         return run_id, {}
 
     def _begin(self, loop: Loop, progress: Progress) -> None:
@@ -162,8 +164,8 @@ class Session:
         ticking = asyncio.create_task(self._tick(loop, progress, started_ns))
         try:
             async for trial in loop.finished():
-                writer.append(_take(progress, trial))
-                self._spend(trial, progress)
+                writer.append(self._take(progress, trial))
+                self._keep_to_budget(progress)
         finally:
             ticking.cancel()
             self._report(loop, progress, started_ns)
@@ -178,10 +180,15 @@ class Session:
         progress.elapsed_s = (clock.monotonic_ns() - started_ns) / 1e9
         self._on_progress(progress)
 
-    def _spend(self, trial: Trial, progress: Progress) -> None:
+    def _take(self, progress: Progress, trial: Trial) -> Trial:
+        """Count a finished trial and what its calls cost, as far as that is known."""
+        progress.count(trial)
         price = self._plan.targets[trial.planned.target].price
         for call in trial.calls:
             progress.spent_usd += cost_usd(price, call.usage)[0] or 0.0
+        return trial
+
+    def _keep_to_budget(self, progress: Progress) -> None:
         budget = self._orders.budget_usd or self._plan.spec.execute.budget_usd
         if budget is not None and progress.spent_usd >= budget and self._stopped_by is None:
             self._stopped_by = "budget"
@@ -203,11 +210,6 @@ def thaw_plan(results: Path, run: str) -> Plan:
     if plan.plan_hash != stored.manifest["plan_hash"]:
         return replace(plan, plan_hash=stored.manifest["plan_hash"], workload_hash=stored.manifest["workload_hash"])
     return plan
-
-
-def _take(progress: Progress, trial: Trial) -> Trial:
-    progress.count(trial)
-    return trial
 
 
 def _skipped(trial: PlannedTrial, reason: str) -> Trial:
