@@ -148,7 +148,10 @@ WHOLE = {
 FOREIGN = {
     "counts at the start stand where the end tells none; unknown kinds, signatures and redacted thinking say nothing": (
         named(
-            start('{"input_tokens":4,"cache_read_input_tokens":0,"output_tokens":1,"service_tier":"standard"}'),
+            start(
+                '{"input_tokens":4,"cache_read_input_tokens":0,"output_tokens":1,'
+                '"output_tokens_details":{"thinking_tokens":1},"service_tier":"standard"}'
+            ),
             block(0, '{"type":"thinking","thinking":"a"}'),
             delta(0, '{"type":"thinking_delta","thinking":""}'),
             delta(0, '{"type":"signature_delta","signature":"xyz"}'),

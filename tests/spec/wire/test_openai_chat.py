@@ -183,6 +183,15 @@ FOREIGN_STREAMED = {
             Ended(),
         ],
     ),
+    "a piece without an index goes on with the last call": (
+        data(
+            '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f"}}]}}]}',
+            '{"choices":[{"delta":{"tool_calls":[{"index":1,"id":"b","function":{"name":"g"}}]}}]}',
+            '{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"{}"}}]}}]}',
+            "[DONE]",
+        ),
+        [Started(), ToolCallStarted(0, "a", "f"), ToolCallStarted(1, "b", "g"), ToolCallDelta(1, "{}"), Ended()],
+    ),
     "an error as a string, then the end; a refusal": (
         data('{"choices":[{"delta":{"refusal":"No"}}]}', "", '{"error":"overloaded\\u0000 <now>"}', "[DONE]"),
         [Started(), TextDelta("No"), Failed("error", "overloaded <now>"), Ended()],
