@@ -10,6 +10,16 @@ from pathlib import Path
 from benchbook.errors import StorageError
 
 
+def journal_folder(results: Path) -> Path:
+    """Raw measurements, a folder a run."""
+    return results / "journal"
+
+
+def table_folder(results: Path, table: str) -> Path:
+    """The partitions of one table, a folder a run."""
+    return results / "tables" / table
+
+
 def checks_file(results: Path) -> Path:
     """What `validate` found in the datasets, one check a line."""
     return results / "checks" / "checks.json"

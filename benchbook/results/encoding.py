@@ -1,0 +1,138 @@
+"""A trial as compact JSON-able data, and back, losslessly.
+
+Fields that hold their default are left out, and unknown ones are passed over, so that older and newer journals
+read each other. Rising stamps are written as the first one and the steps after it, chunk kinds as runs
+(`["text", 64]`), a body as text where it is UTF-8 and else as base64 under a name of its own, numbers that JSON
+has no word for (`inf`) as strings.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, groupby, pairwise
+from typing import Any
+
+from benchbook.records import Answer, Call, Chunk, PlannedTrial, ToolCall, Trial, Usage
+
+Data = dict[str, Any]
+
+
+def encode_trial(trial: Trial) -> Data:
+    """The trial as JSON-able data."""
+    data = _plain(trial)
+    data["planned"] = _plain(trial.planned)
+    if trial.calls:
+        data["calls"] = [_encode_call(call) for call in trial.calls]
+    if trial.answers:
+        data["answers"] = [_encode_answer(answer) for answer in trial.answers]
+    return data
+
+
+def decode_trial(data: Mapping[str, Any]) -> Trial:
+    """The trial that `encode_trial` wrote. Raises RecordError, KeyError, TypeError or ValueError on other data."""
+    fields = _known(Trial, data)
+    fields["planned"] = PlannedTrial(**_known(PlannedTrial, data["planned"]))
+    fields["calls"] = tuple(_decode_call(call) for call in data.get("calls", ()))
+    fields["answers"] = tuple(_decode_answer(answer) for answer in data.get("answers", ()))
+    return Trial(**fields)
+
+
+def _encode_call(call: Call) -> Data:
+    data = _plain(call)
+    if call.chunks:
+        data["chunks"] = {
+            "at_ns": _steps([chunk.at_ns for chunk in call.chunks]),
+            "sizes": [chunk.size for chunk in call.chunks],
+            "kinds": [[kind, len(list(run))] for kind, run in groupby(chunk.kind for chunk in call.chunks)],
+        }
+    if "usage" in data:
+        data["usage"] = _plain(call.usage)
+    if "retry_after_s" in data:
+        data["retry_after_s"] = _number(call.retry_after_s)
+    if "reported" in data:
+        data["reported"] = {name: _number(value) for name, value in call.reported.items()}
+    return data
+
+
+def _decode_call(data: Mapping[str, Any]) -> Call:
+    fields = _known(Call, data)
+    if "chunks" in data:
+        stored = data["chunks"]
+        kinds = [kind for kind, count in stored["kinds"] for _ in range(count)]
+        fields["chunks"] = tuple(map(Chunk, accumulate(stored["at_ns"]), stored["sizes"], kinds))
+    if "usage" in data:
+        fields["usage"] = Usage(**_known(Usage, data["usage"]))
+    if "retry_after_s" in data:
+        fields["retry_after_s"] = _float(data["retry_after_s"])
+    if "reported" in data:
+        fields["reported"] = {name: _float(value) for name, value in data["reported"].items()}
+    return Call(**fields)
+
+
+def _encode_answer(answer: Answer) -> Data:
+    data = _plain(answer)
+    if answer.tool_calls:
+        data["tool_calls"] = [[call.id, call.name, call.arguments] for call in answer.tool_calls]
+    if answer.piece_at_ns:
+        data["piece_at_ns"] = _steps(answer.piece_at_ns)
+    if answer.body:
+        try:
+            data["body"] = answer.body.decode()
+        except UnicodeDecodeError:
+            del data["body"]
+            data["body_base64"] = base64.b64encode(answer.body).decode()
+    return data
+
+
+def _decode_answer(data: Mapping[str, Any]) -> Answer:
+    fields = _known(Answer, data)
+    fields["tool_calls"] = tuple(ToolCall(*call) for call in data.get("tool_calls", ()))
+    fields["piece_at_ns"] = tuple(accumulate(data.get("piece_at_ns", ())))
+    fields["piece_sizes"] = tuple(data.get("piece_sizes", ()))
+    encoded = data.get("body_base64")
+    fields["body"] = data.get("body", "").encode() if encoded is None else base64.b64decode(encoded)
+    return Answer(**fields)
+
+
+# ---------------------------------------------------------------- fields and numbers
+
+
+def _defaults(kind: type) -> Mapping[str, Any]:
+    """Field -> default; a field without one has the field's own MISSING, which equals no value."""
+    found = {}
+    for field in dataclasses.fields(kind):
+        made = field.default_factory
+        found[field.name] = field.default if made is dataclasses.MISSING else made()
+    return found
+
+
+_DEFAULTS: Mapping[type, Mapping[str, Any]] = {
+    kind: _defaults(kind) for kind in (Trial, PlannedTrial, Call, Answer, Usage)
+}
+
+
+def _plain(record: Any) -> Data:
+    """The fields of a record that don't hold their default."""
+    defaults = _DEFAULTS[type(record)]
+    return {name: value for name, default in defaults.items() if (value := getattr(record, name)) != default}
+
+
+def _known(kind: type, data: Mapping[str, Any]) -> Data:
+    """The entries of the data that are fields of this kind."""
+    return {name: data[name] for name in _DEFAULTS[kind] if name in data}
+
+
+def _steps(stamps: Sequence[int]) -> list[int]:
+    """The first stamp and the step to each further one."""
+    return [stamps[0], *(later - earlier for earlier, later in pairwise(stamps))]
+
+
+def _number(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(value)
+
+
+def _float(value: Any) -> Any:
+    return float(value) if isinstance(value, str) else value

@@ -1,0 +1,214 @@
+"""The journal: raw measurements, written at once and never rewritten.
+
+    results/journal/RUN/run.json                the manifest, written once
+                        datasets.json           the datasets as they were
+                        checks.json             what `validate` found in them, as it was
+                        segment-000.start.json  facts of a session; a resume adds segment-001
+                        segment-000.ndjson      one line per finished trial, in order of finishing
+                        segment-000.end.json    how the session ended; missing if it was killed
+
+Every line and every one of these documents carries a checksum (`frame`), `checks.json` excepted. A line is one
+write on a descriptor opened for appending, and synced within a second. After a write that failed, the torn line
+stays where it is and the writer takes no more: a resume goes on in a new segment. Readers forgive a torn last
+line of a session that never ended; any other bad line is named and skipped, and never fatal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchbook.errors import RecordError, StorageError, UnknownRunError
+from benchbook.records import Trial
+from benchbook.results.encoding import decode_trial
+from benchbook.results.frame import FrameError, framed, frames_in, unframed
+from benchbook.results.lock import lock
+from benchbook.results.paths import journal_folder, writable
+from benchbook.results.runs import MANIFEST, find_run, mint_run_id, runs
+from benchbook.results.whole import write_folder
+from benchbook.results.writer import DOCUMENT, RECORD, JournalWriter
+
+DATASETS = "datasets.json"
+CHECKS = "checks.json"
+FINISHED = "finished"
+CRASHED = "crashed"
+"""The status of a run whose last session never said how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A file, or a line of it, that readers pass over, and why."""
+
+    file: str
+    line: int | None
+    why: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.why}; passed over"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One session's part of a run: its facts, its records' file, and how it ended (None: it was killed)."""
+
+    number: int
+    path: Path
+    start: Mapping[str, Any]
+    end: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRun:
+    """One run as the journal holds it. `damaged` grows while `records()` or `trials()` is read."""
+
+    run_id: str
+    folder: Path
+    manifest: Mapping[str, Any]
+    datasets: Any
+    segments: tuple[Segment, ...]
+    damaged: list[Damaged] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """How the last session ended: `finished`, `interrupted`, `budget`, or `crashed`."""
+        end = self.segments[-1].end if self.segments else None
+        return CRASHED if end is None else str(end.get("status", CRASHED))
+
+    def records(self) -> Iterator[tuple[Segment, Trial]]:
+        """Every trial with its session, in order of finishing. Of a trial that is there twice the first holds."""
+        seen: set[str] = set()
+        self.damaged[:] = [damage for damage in self.damaged if damage.line is None]
+        for segment in self.segments:
+            for line, trial in _lines(segment, self.damaged):
+                if trial.planned.trial_id in seen:
+                    why = f"trial {trial.planned.trial_id} is there already: the first record holds"
+                    self.damaged.append(Damaged(str(segment.path), line, why))
+                else:
+                    seen.add(trial.planned.trial_id)
+                    yield segment, trial
+
+    def trials(self) -> Iterator[Trial]:
+        """Every trial, in order of finishing."""
+        return (trial for _, trial in self.records())
+
+
+def create_run(results: Path, run_id: str, manifest: Mapping[str, Any], datasets: Any, *, checks: bytes = b"") -> Path:
+    """Make the run's folder, whole or not at all. Raises StorageError."""
+    folder = journal_folder(results) / run_id
+    files = {MANIFEST: framed(DOCUMENT, dict(manifest)), DATASETS: framed(DOCUMENT, datasets)}
+    if checks:
+        files[CHECKS] = checks
+    with writable(results):
+        write_folder(folder, files)
+    return folder
+
+
+def read_run(results: Path, run_id: str) -> JournalRun:
+    """The run of exactly this id. Trials are read when asked for, a line at a time.
+
+    Raises UnknownRunError, or StorageError where the manifest or the datasets can't be read.
+    """
+    folder = journal_folder(results) / run_id
+    if not (folder / MANIFEST).is_file():
+        raise UnknownRunError(run_id, f"the journal in {results} has no such run", "`benchbook runs` lists all")
+    damaged: list[Damaged] = []
+    paths = sorted(folder.glob("segment-*.ndjson"))
+    segments = tuple(_segment(path, number, damaged) for number, path in enumerate(paths))
+    return JournalRun(run_id, folder, _needed(folder / MANIFEST), _needed(folder / DATASETS), segments, damaged)
+
+
+def finished_run(results: Path, plan_hash: str) -> str | None:
+    """The newest run of this plan that is finished, if there is one."""
+    for run_id in reversed(runs(results)):
+        try:
+            run = read_run(results, run_id)
+        except StorageError:
+            continue
+        if run.manifest.get("plan_hash") == plan_hash and run.status == FINISHED:
+            return run_id
+    return None
+
+
+def journal_hash(folder: Path) -> str:
+    """SHA-256 over the names and contents of a run folder's files; their times don't matter."""
+    total = hashlib.sha256()
+    for path in sorted(_files(folder), key=lambda path: path.name):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{path.name}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The run's files; hidden ones are being written, or were when a process died."""
+    return (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _segment(path: Path, number: int, damaged: list[Damaged]) -> Segment:
+    start = _optional(path.with_suffix(".start.json"), damaged)
+    if start is None:
+        damaged.append(Damaged(str(path), None, "facts of this session are missing, its trials can't be dated"))
+    return Segment(number, path, start or {}, _optional(path.with_suffix(".end.json"), damaged))
+
+
+def _needed(path: Path) -> Any:
+    try:
+        return unframed(DOCUMENT, path.read_bytes())
+    except (OSError, FrameError) as error:
+        raise StorageError(
+            str(path), f"can't be read ({error})", "restore it from a copy, or remove its folder"
+        ) from None
+
+
+def _optional(path: Path, damaged: list[Damaged]) -> Any:
+    try:
+        return unframed(DOCUMENT, path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, FrameError) as error:
+        damaged.append(Damaged(str(path), None, str(error)))
+        return None
+
+
+def _lines(segment: Segment, damaged: list[Damaged]) -> Iterator[tuple[int, Trial]]:
+    """The segment's readable trials with their line numbers."""
+    with segment.path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            for frame in frames_in(line):
+                try:
+                    yield number, _trial(frame)
+                except FrameError as error:
+                    if line.endswith(b"\n") or segment.end is not None:
+                        damaged.append(Damaged(str(segment.path), number, str(error)))
+
+
+def _trial(frame: bytes) -> Trial:
+    value = unframed(RECORD, frame)
+    try:
+        return decode_trial(value)
+    except (RecordError, KeyError, TypeError, ValueError) as error:
+        raise FrameError(f"not a trial ({error})") from None
+
+
+__all__ = [
+    "CHECKS",
+    "CRASHED",
+    "DATASETS",
+    "FINISHED",
+    "Damaged",
+    "JournalRun",
+    "JournalWriter",
+    "Segment",
+    "create_run",
+    "find_run",
+    "finished_run",
+    "journal_hash",
+    "lock",
+    "mint_run_id",
+    "read_run",
+    "runs",
+]
