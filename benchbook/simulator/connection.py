@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[HttpRequest] = deque()
         self._requests = 0
         self._busy = False
+        self._last_words = b""
         self._player: Player | None = None
         self._parser: Any = None
         self._head: dict[str, str] = {}
@@ -68,11 +69,10 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._give_up(_BAD_REQUEST)
-            return
+            self._parser, self._last_words = None, _BAD_REQUEST
         if self._size > MAX_BODY:
-            self._give_up(_TOO_LARGE)
-        elif not self._busy:
+            self._parser, self._last_words = None, _TOO_LARGE
+        if not self._busy:
             self.next()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -94,7 +94,9 @@ class Connection(asyncio.Protocol):
         self._head[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        if self._head.get("expect", "").lower() == "100-continue":
+        if int(self._head.get("content-length", 0)) > MAX_BODY:
+            self._size = MAX_BODY + 1
+        elif self._head.get("expect", "").lower() == "100-continue":
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -122,8 +124,14 @@ class Connection(asyncio.Protocol):
     # ------------------------------------------------------------ one response after the other
 
     def next(self) -> None:
-        """Take the next request in line, if there is one. Its response is composed when the loop gets to it."""
+        """Take the next request in line, if there is one. Its response is composed when the loop gets to it.
+
+        Behind the last request of a connection that can't be read any further, say so and close.
+        """
         self._busy = bool(self._waiting) and not self.transport.is_closing()
+        if self._last_words and not self._busy:
+            self.write(self._last_words)
+            self.transport.close()
         if self._busy:
             self.simulator.compose_soon(self, self._waiting.popleft())
             if len(self._waiting) == MAX_QUEUED - 1:
@@ -185,11 +193,6 @@ class Connection(asyncio.Protocol):
             pass  # the client was gone before we looked
         finally:
             borrowed.detach()
-
-    def _give_up(self, answer: bytes) -> None:
-        self._parser = None
-        self.write(answer)
-        self.transport.close()
 
 
 class Player:

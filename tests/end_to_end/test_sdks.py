@@ -349,7 +349,9 @@ def test_bedrock_lists_and_errors(bedrock, address: str) -> None:
 
 
 def test_the_simulator_needs_nothing_but_its_own_data() -> None:
-    root = Path(__file__).parents[2]
-    with start_process(root / "datasets/simulator/provider-like.yaml") as address:
-        with openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0) as client:
-            assert [model.id for model in client.models.list()][0] == "sim-openai"
+    profile = Path(__file__).parents[2] / "datasets/simulator/provider-like.yaml"
+    with (
+        start_process(profile) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0) as client,
+    ):
+        assert next(model.id for model in client.models.list()) == "sim-openai"
