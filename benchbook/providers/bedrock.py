@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -50,7 +51,6 @@ class Bedrock:
             address.checked(target, target.base_url)
         self.wire: Wire = wire(self.wire_name)
         self._local = address.on_loopback(target.base_url)
-        self._session = self._open_session()
         self._signer: Signer | None = None
         self._bearer: str | None = None
 
@@ -61,12 +61,12 @@ class Bedrock:
 
     @property
     def region(self) -> str:
-        """From the target, else the environment or the AWS configuration. Raises CredentialError."""
-        region = self.target.region or self._session.region_name or (_LOOPBACK_REGION if self._local else None)
-        if not region:
+        """From the target, else $AWS_REGION, else what boto3 finds. Raises CredentialError."""
+        region = self.target.region or os.environ.get("AWS_REGION") or self._session.region_name
+        if not region and not self._local:
             right = "set `region` in the target, or $AWS_REGION"
             raise CredentialError(f"target {self.target.name}", "no AWS region", right)
-        return str(region)
+        return str(region or _LOOPBACK_REGION)
 
     @property
     def endpoint(self) -> str:
@@ -107,19 +107,22 @@ class Bedrock:
 
     # ------------------------------------------------------------ boto3
 
-    def _open_session(self) -> Any:
-        core = botocore.session.Session(profile=os.environ.get("AWS_PROFILE"))
-        if self._local:  # nobody asks a cloud's metadata service in order to reach this machine
-            core.set_config_variable("metadata_service_num_attempts", 0)
-        return boto3.Session(botocore_session=core, region_name=self.target.region)
+    @cached_property
+    def _session(self) -> Any:
+        """boto3's session. Nobody asks a profile, a login or a cloud's metadata in order to reach this machine."""
+        alone = {"profile": (None, None, None, None)} if self._local else None
+        try:
+            return boto3.Session(botocore_session=botocore.session.Session(session_vars=alone))
+        except BotoCoreError as error:
+            raise CredentialError(f"target {self.target.name}", f"AWS configuration: {error}") from None
 
     def _credentials(self) -> Any:
+        if self._local:
+            return _from_environment() or Credentials(_DUMMY.access_key, _DUMMY.secret_key)
         try:
             found = self._session.get_credentials()
         except BotoCoreError as error:
             raise CredentialError(f"target {self.target.name}", f"AWS credentials: {error}") from None
-        if found is None and self._local:
-            return Credentials(_DUMMY.access_key, _DUMMY.secret_key)
         if found is None:
             right = "set $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY, or $AWS_PROFILE"
             raise CredentialError(f"target {self.target.name}", "no AWS credentials", right)
@@ -130,8 +133,6 @@ class Bedrock:
         for row in client.list_foundation_models()["modelSummaries"]:
             kinds = ", ".join(row.get("inferenceTypesSupported") or [])
             yield ModelInfo(row["modelId"], " ".join(filter(None, (row.get("modelName"), kinds and f"({kinds})"))))
-        if self._local:
-            return
         for page in client.get_paginator("list_inference_profiles").paginate():
             for row in page["inferenceProfileSummaries"]:
                 yield ModelInfo(row["inferenceProfileId"], f"{row.get('inferenceProfileName', '')} (profile)".strip())
@@ -173,12 +174,13 @@ class Signer:
 
     def current(self) -> ReadOnlyCredentials:
         """Credentials that are valid now. Raises CredentialError."""
-        age_ns = monotonic_ns() - self._frozen_ns
+        frozen, age_ns = self._frozen, monotonic_ns() - self._frozen_ns
         if age_ns >= _TOO_OLD_NS:
-            self._frozen, self._frozen_ns = self._renewed(), monotonic_ns()
+            frozen = self._frozen = self._renewed()
+            self._frozen_ns = monotonic_ns()
         elif age_ns >= _LOOK_AGAIN_NS and self._renewing.acquire(blocking=False):
             threading.Thread(target=self._renew, daemon=True).start()
-        return self._frozen
+        return frozen
 
     def signed(self, method: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
         """The header fields with the signature's among them."""
@@ -197,8 +199,13 @@ class Signer:
     def _renewed(self) -> ReadOnlyCredentials:
         try:
             return self._credentials.get_frozen_credentials()
-        except (BotoCoreError, ClientError, RuntimeError) as error:
+        except (BotoCoreError, ClientError, RuntimeError, ValueError, OSError) as error:
             raise CredentialError("AWS credentials", keys.scrub(str(error))) from None
+
+
+def _from_environment() -> Credentials | None:
+    key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+    return Credentials(key, secret, os.environ.get("AWS_SESSION_TOKEN")) if key and secret else None
 
 
 def _listing_failed(error: Exception, secrets: tuple[str, ...]) -> ProviderError:

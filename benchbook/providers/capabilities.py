@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from benchbook.records import Target
 
 UNKNOWN = "no static knowledge: taken as able"
-CONVERSE = "Amazon Bedrock user guide, Converse: supported models and features"
+CONVERSE = "Amazon Bedrock user guide: conversation-inference-supported-models-features.html"
 LIMITS = "the model family's published output limit"
 
 
@@ -28,12 +28,12 @@ class Capabilities:
 
 
 _BEDROCK: tuple[tuple[str, Capabilities], ...] = (
-    (r"amazon\.titan-text", Capabilities(tools=False, system=False, source=CONVERSE)),
+    (r"amazon\.titan-t(ext|g1)", Capabilities(tools=False, system=False, source=CONVERSE)),
     (r"ai21\.j2", Capabilities(stream=False, tools=False, system=False, source=CONVERSE)),
     (r"cohere\.command-(text|light)", Capabilities(tools=False, system=False, source=CONVERSE)),
     (r"anthropic\.claude-(v2|instant)", Capabilities(tools=False, source=CONVERSE)),
     (r"mistral\.mi[sx]tral-(7b|8x7b)", Capabilities(tools=False, system=False, source=CONVERSE)),
-    (r"meta\.llama(2|3-\d+b)", Capabilities(tools=False, source=CONVERSE)),
+    (r"meta\.llama(2|3-\d+b|3-2-[13]b)", Capabilities(tools=False, source=CONVERSE)),
     (r"anthropic\.claude-3-(haiku|opus|sonnet)", Capabilities(max_tokens=4096, source=LIMITS)),
     (r"anthropic\.claude-3-5-(haiku|sonnet)", Capabilities(max_tokens=8192, source=LIMITS)),
 )

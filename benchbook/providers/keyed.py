@@ -58,7 +58,6 @@ class KeyedApi:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        self._headers()
         return (self._key,) if self._key else ()
 
     def check(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchbook.errors import PlanError
 from benchbook.providers import ModelInfo, Provider
 from benchbook.providers.keyed import Api, KeyedApi
 from benchbook.records import Target
@@ -25,11 +26,15 @@ def _detail(row: Any) -> str:
 
 
 def base_url(host: str) -> str:
-    """An OLLAMA_HOST as a base URL: scheme, host and port are each optional; 0.0.0.0 means this machine."""
+    """An OLLAMA_HOST as a base URL: scheme, host and port are each optional; 0.0.0.0 means this machine.
+    Raises PlanError."""
     host = host.strip().strip("\"'")
     scheme, _, rest = host.rpartition("://")
-    parts = urlsplit(f"//{rest}")
-    port = parts.port or {"http": 80, "https": 443}.get(scheme, PORT)
+    try:
+        parts = urlsplit(f"//{rest}")
+        port = parts.port or {"http": 80, "https": 443}.get(scheme, PORT)
+    except ValueError:
+        raise PlanError("$OLLAMA_HOST", f"{host!r} is no address", f"host:{PORT} would be") from None
     name = parts.hostname or "127.0.0.1"
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104 - read, never bound
     name = f"[{name}]" if ":" in name else name
