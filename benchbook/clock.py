@@ -7,6 +7,7 @@ the offset between the two once per session.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -31,6 +32,15 @@ class SystemClock:
 
     def wall_ns(self) -> int:
         return time.time_ns()
+
+
+_TICK_NS = 1_000_000
+
+
+async def sleep_until(at_ns: int) -> None:
+    """Sleep until that monotonic stamp, never less: a loop's timers may ring up to a millisecond early."""
+    while (ahead_ns := at_ns - monotonic_ns()) > 0:  # noqa: ASYNC110 - a deadline, not a condition
+        await asyncio.sleep(max(ahead_ns, _TICK_NS) / 1e9)
 
 
 def wall_offset_ns(clock: Clock) -> int:

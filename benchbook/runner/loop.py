@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
-from benchbook.clock import monotonic_ns
+from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.providers import Provider
 from benchbook.providers.calls import Asked, RawCall, attempt
 from benchbook.providers.decoding import Decoding
@@ -218,13 +218,13 @@ class Loop:
         first_ns = trials[0].intended_offset_ns or 0
         for trial in trials:
             intended_ns = start_ns + (trial.intended_offset_ns or 0) - first_ns
-            await _sleep_until(intended_ns)
+            await sleep_until(intended_ns)
             self._begin(trial, OpenSlot(intended_ns))
 
     async def _run_closed(self, trials: list[PlannedTrial], lane: ClosedLane) -> None:
         for trial in trials:
             free_ns = await lane.take()
-            await _sleep_until(free_ns)
+            await sleep_until(free_ns)
             self._begin(trial, ClosedSlot(free_ns, lane))
 
     def _begin(self, trial: PlannedTrial, slot: OpenSlot | ClosedSlot) -> None:
@@ -241,9 +241,3 @@ class Loop:
             self._done.put_nowait(error)
         finally:
             self.pulse.in_flight -= 1
-
-
-async def _sleep_until(at_ns: int) -> None:
-    ahead_ns = at_ns - monotonic_ns()
-    if ahead_ns > 0:
-        await asyncio.sleep(ahead_ns / _SECOND_NS)

@@ -19,6 +19,7 @@ from typing import Any
 
 from benchbook import clock
 from benchbook.datasets import from_dict, to_dict
+from benchbook.errors import PlanError, WireError
 from benchbook.measure.cost import cost_usd
 from benchbook.providers import Provider, open_provider
 from benchbook.providers.transport import Transport
@@ -98,7 +99,10 @@ class Session:
 
     def _address(self, name: str, provider: Provider) -> str:
         prompt = next(iter(self._plan.prompts.values()))
-        return provider.prepare(self._plan.request_to(self._plan.targets[name], prompt)).url
+        try:
+            return provider.prepare(self._plan.request_to(self._plan.targets[name], prompt)).url
+        except WireError as error:
+            raise PlanError(f"target {name}", str(error), "choose another model or wire") from None
 
     async def _record(self, desk: Desk, skips: Mapping[str, str], notes: tuple[str, ...]) -> Outcome:
         run_id, done = self._open_run()

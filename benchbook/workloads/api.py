@@ -6,10 +6,9 @@ exchange that failed visibly keeps its slot through back-off and retry, as a rea
 
 from __future__ import annotations
 
-import asyncio
 import random
 
-from benchbook.clock import monotonic_ns
+from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.providers.calls import Asked
 from benchbook.records import Answer, Call, PlannedTrial, Trial
 from benchbook.workloads import Desk, Slot
@@ -47,7 +46,7 @@ async def run(planned: PlannedTrial, desk: Desk, slot: Slot) -> Trial:
         if wait_s is None:
             break
         waits_from = monotonic_ns()
-        await asyncio.sleep(wait_s)
+        await sleep_until(waits_from + round(wait_s * _SECOND_NS))
         await slot.retake()
         backoff_ns = monotonic_ns() - waits_from
     slot.release(calls[-1].closed_ns)
