@@ -88,7 +88,7 @@ async def test_a_stall_ends_at_the_deadline_and_the_connection_with_it(
     transport: Transport, script: tuple[str | bytes | float, ...], kept: bytes
 ) -> None:
     async with ScriptedServer(script) as server:
-        deadline_ns = soon(0.1)
+        deadline_ns = soon(0.3)
         exchange = await transport.exchange(request(server), deadline_ns)
         assert (exchange.error_kind, exchange.body) == ("timeout", kept)
         assert abs(exchange.closed_ns - deadline_ns) < 5_000_000_000
@@ -100,7 +100,7 @@ async def test_a_stall_ends_at_the_deadline_and_the_connection_with_it(
 async def test_a_slow_trickle_is_cut_by_the_deadline_not_by_a_pause_between_bytes(transport: Transport) -> None:
     trickle = tuple(step for _ in range(200) for step in (b"1\r\nx\r\n", 0.01))
     async with ScriptedServer((REQUEST, HEAD, *trickle)) as server:
-        exchange = await transport.exchange(request(server), soon(0.2))
+        exchange = await transport.exchange(request(server), soon(0.3))
     assert exchange.error_kind == "timeout"
     assert 1 <= len(exchange.pieces) < 100
     assert exchange.status == 200

@@ -1,4 +1,4 @@
-"""Every asynchronous test of this room runs on both loops that the transport serves."""
+"""The asynchronous tests of this room run on both loops that the transport serves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import uvloop
 from benchbook.providers.transport import Transport
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.path.name == "test_all_wires.py":  # about wires: one loop will do
+        return {"uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
