@@ -23,6 +23,7 @@ from typing import Any
 
 from benchbook.errors import RecordError, StorageError, UnknownRunError
 from benchbook.records import Trial
+from benchbook.results.damage import Damaged
 from benchbook.results.encoding import decode_trial
 from benchbook.results.frame import FrameError, framed, frames_in, unframed
 from benchbook.results.lock import lock
@@ -36,19 +37,6 @@ CHECKS = "checks.json"
 FINISHED = "finished"
 CRASHED = "crashed"
 """The status of a run whose last session never said how it ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """A file, or a line of it, that readers pass over, and why."""
-
-    file: str
-    line: int | None
-    why: str
-
-    def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.why}; passed over"
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,6 @@ RUNS = pa.schema(
         ("harness", _STRINGS),
         ("flow_run_id", pa.string()),
         ("plan", pa.string()),
-        ("max_failure_share", pa.float64()),
         ("store_params", pa.string()),
         ("journal_hash", pa.string()),
         ("schema_version", _INT),

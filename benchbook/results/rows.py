@@ -1,0 +1,224 @@
+"""Records and computed numbers as rows of the stored tables.
+
+What is computed (metrics, tokens, cost, breakdown, score) comes in as values by column, with its provenance:
+this room stores numbers and computes none. Offsets of chunks and pieces are whole microseconds since the call
+was sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from benchbook.clock import utc
+from benchbook.errors import RecordError
+from benchbook.records import Answer, Call, Check, Score, Span, Trial
+from benchbook.results.schemas import TABLES
+
+Row = dict[str, Any]
+
+_NS_PER_MS = 1_000_000
+_NS_PER_US = 1_000
+_BATCH = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """What a trial's rows say and its record does not: of the run, the session and the target.
+
+    wall_offset_ns: of the session that took the stamps; None where its facts are lost.
+    """
+
+    run_id: str
+    wall_offset_ns: int | None
+    provider: str
+    model: str
+    streamed: bool
+    price_date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Computed columns of a row, and how each was obtained."""
+
+    values: Mapping[str, Any]
+    provenance: Mapping[str, str]
+
+
+def trial_row(facts: RowFacts, trial: Trial, computed: Computed) -> Row:
+    """A row of `trials`."""
+    planned, last = trial.planned, trial.calls[-1] if trial.calls else None
+    return {
+        "run_id": facts.run_id,
+        "trial_id": planned.trial_id,
+        "dataset": planned.dataset,
+        "dataset_version": planned.dataset_version,
+        "test_id": planned.test_id,
+        "category": planned.category,
+        "target": planned.target,
+        "provider": facts.provider,
+        "model": facts.model,
+        "workload": planned.workload,
+        "streamed": facts.streamed,
+        "repetition": planned.repetition,
+        "position": planned.position,
+        "phase": planned.phase,
+        "prompt_sha256": planned.prompt_sha256,
+        "seed": planned.seed,
+        "intended_ns": trial.intended_ns,
+        "started_ns": trial.started_ns,
+        "ended_ns": trial.ended_ns,
+        "wall_offset_ns": facts.wall_offset_ns,
+        "started_at": None if facts.wall_offset_ns is None else utc(trial.started_ns + facts.wall_offset_ns),
+        "status": trial.status,
+        "error_kind": trial.error_kind,
+        "error_message": trial.error_message,
+        "calls": len(trial.calls),
+        "cold": None if last is None else last.cold,
+        "wall_ms": (trial.ended_ns - trial.started_ns) / _NS_PER_MS,
+        "price_date": facts.price_date,
+        "finish_reason": None if last is None else last.finish_reason,
+        **computed.values,
+        "provenance": computed.provenance,
+    }
+
+
+def call_row(facts: RowFacts, trial: Trial, call: Call, computed: Computed) -> Row:
+    """A row of `calls`."""
+    chunks = call.chunks
+    return {
+        "run_id": facts.run_id,
+        "trial_id": trial.planned.trial_id,
+        "call_id": call.call_id,
+        "attempt": call.attempt,
+        "span_id": call.call_id,
+        "target": trial.planned.target,
+        "provider": facts.provider,
+        "phase": trial.planned.phase,
+        "model_requested": call.model_requested,
+        "model_served": call.model_served,
+        "streamed": call.streamed,
+        "intended_ns": call.intended_ns,
+        "taken_up_ns": call.taken_up_ns,
+        "sent_ns": call.sent_ns,
+        "first_byte_ns": call.first_byte_ns,
+        "first_chunk_ns": chunks[0].at_ns if chunks else None,
+        "first_reasoning_ns": _first(call, "reasoning"),
+        "first_output_ns": _first(call, "text"),
+        "last_chunk_ns": chunks[-1].at_ns if chunks else None,
+        "last_byte_ns": call.last_byte_ns,
+        "closed_ns": call.closed_ns,
+        "wall_offset_ns": facts.wall_offset_ns,
+        "cold": call.cold,
+        "backoff_ms": call.backoff_ns / _NS_PER_MS,
+        "http_status": call.http_status,
+        "error_kind": call.error_kind,
+        "error_message": call.error_message,
+        "retry_after_s": call.retry_after_s,
+        "request_id": call.request_id,
+        "chunk_offsets_us": _offsets_us(call, [chunk.at_ns for chunk in chunks]),
+        "chunk_sizes": [chunk.size for chunk in chunks],
+        "chunk_kinds": [chunk.kind for chunk in chunks],
+        "finish_reason": call.finish_reason,
+        "system_fingerprint": call.system_fingerprint,
+        "reported": call.reported,
+        **computed.values,
+        "provenance": computed.provenance,
+    }
+
+
+def response_row(facts: RowFacts, trial: Trial, call: Call, answer: Answer) -> Row:
+    """A row of `responses`: what the call brought back. `tool_calls` is JSON text."""
+    tool_calls = [{"id": tool.id, "name": tool.name, "arguments": tool.arguments} for tool in answer.tool_calls]
+    return {
+        "run_id": facts.run_id,
+        "trial_id": trial.planned.trial_id,
+        "call_id": call.call_id,
+        "attempt": call.attempt,
+        "text": answer.text,
+        "reasoning": answer.reasoning,
+        "tool_calls": json.dumps(tool_calls, ensure_ascii=False),
+        "body": answer.body,
+        "piece_offsets_us": _offsets_us(call, answer.piece_at_ns),
+        "piece_sizes": list(answer.piece_sizes),
+    }
+
+
+def span_row(run_id: str, trial_id: str, span: Span) -> Row:
+    """A row of `spans`."""
+    return {
+        "run_id": run_id,
+        "trial_id": trial_id,
+        "span_id": span.span_id,
+        "parent_id": span.parent_id,
+        "kind": span.kind,
+        "name": span.name,
+        "started_ns": span.started_ns,
+        "ended_ns": span.ended_ns,
+        "duration_ms": (span.ended_ns - span.started_ns) / _NS_PER_MS,
+    }
+
+
+def score_row(run_id: str, score: Score) -> Row:
+    """A row of `scores`."""
+    return {"run_id": run_id, **{name: getattr(score, name) for name in Score.__slots__}}
+
+
+def check_row(run_id: str, check: Check) -> Row:
+    """A row of `checks`."""
+    return {"run_id": run_id, **{name: getattr(check, name) for name in Check.__slots__}}
+
+
+def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """The rows as a table of this name, built in batches. Raises RecordError for a column that it does not have.
+
+    A column that a row leaves out is null. Text that is no Unicode (half a surrogate pair) is stored as U+FFFD.
+    """
+    schema = TABLES[name]
+    source = iter(rows)
+    batches = []
+    while batch := list(islice(source, _BATCH)):
+        batches.append(_batch(name, schema, batch))
+    return pa.Table.from_batches(batches, schema=schema)
+
+
+def _batch(name: str, schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    unknown = set().union(*rows) - set(schema.names)
+    if unknown:
+        raise RecordError(f"table {name} has no column {', '.join(sorted(unknown))}")
+    columns = [_column(field, [row.get(field.name) for row in rows]) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _column(field: pa.Field, values: list[Any]) -> pa.Array:
+    if pa.types.is_map(field.type):
+        values = [None if value is None else sorted(value.items()) for value in values]
+    try:
+        return pa.array(values, field.type)
+    except UnicodeEncodeError:
+        return pa.array([_unicode(value) for value in values], field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError) as error:
+        raise RecordError(f"column {field.name} can't hold its values ({error})") from None
+
+
+def _unicode(value: Any) -> Any:
+    """The value with every text in it made storable."""
+    if isinstance(value, str):
+        return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in value)
+    if isinstance(value, list | tuple):
+        return type(value)(_unicode(item) for item in value)
+    return value
+
+
+def _first(call: Call, kind: str) -> int | None:
+    return next((chunk.at_ns for chunk in call.chunks if chunk.kind == kind), None)
+
+
+def _offsets_us(call: Call, stamps: Iterable[int]) -> list[int] | None:
+    sent_ns = call.sent_ns
+    return None if sent_ns is None else [(stamp - sent_ns) // _NS_PER_US for stamp in stamps]
