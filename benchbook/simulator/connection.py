@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024 * 1024
 MAX_QUEUED = 64
+MAX_BURST = 256
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
 _NS_PER_MS = 1_000_000
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -219,16 +220,18 @@ class Player:
             self._due_ns = self._origin_ns + round(beat.at_ms * _NS_PER_MS)
 
     def step(self) -> None:
-        """Write what is due, then wait for the next beat or the end."""
+        """Write what is due, a burst at most so that others get a turn; then wait for the next beat or the end."""
+        written = 0
         while self._next is not None and not self._done:
             beat, due_ns, now_ns = self._next, self._due_ns, monotonic_ns()
-            if due_ns > now_ns:
+            if due_ns > now_ns or written == MAX_BURST:
                 self._connection.at(due_ns, self)
                 return
             if not self._connection.write(beat.data):
                 return
             self._stamp(beat, due_ns, now_ns)
             self._take()
+            written += 1
         if not self._done:
             self._end()
 

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from benchbook.datasets import files, read, render
 from benchbook.errors import DatasetError
 from benchbook.records import Message, ModelRequest, ToolCall, ToolSpec
+from benchbook.scoring import judge
 from benchbook.simulator.answers import Reply, Speaker
 from benchbook.simulator.laws import prompt_key
-from benchbook.simulator.profile import Profile
+from benchbook.simulator.profile import Profile, load_profile
+
+ROOT = Path(__file__).parents[3]
 
 TALK = [{"role": role, "content": text} for role, text in (("user", "a"), ("assistant", "b"), ("user", "c?"))]
 REFERENCES = {"scorer": {"kind": "references"}}
@@ -123,3 +127,25 @@ def test_no_tool_is_called_that_is_not_on_offer() -> None:
     assert reply(TURNS, ask("the sum")).calls == ()
     assert reply(TURNS, ask("the sum", tools=(ToolSpec("other", "", {}),))).calls == ()
     assert reply(TURNS, ask("difference", tools=(TOOL,))).calls == ()
+
+
+# ---------------------------------------------------------------- the built-in profile
+
+
+def test_scorers_agree_with_what_the_built_in_profile_calls_right() -> None:
+    """Each case of the built-in datasets, by each model: a right answer passes its scorer, a wrong one does not."""
+    profile = load_profile(ROOT / "datasets/simulator/provider-like.yaml")
+    speaker, seen = Speaker(profile), set()
+    for path in files([ROOT / "datasets"]):
+        dataset = read(path).dataset
+        for case in dataset.cases:
+            rendered = render(dataset, case)
+            for model in profile.listed():
+                request = ModelRequest(model, rendered.messages, rendered.system)
+                said = speaker.reply(profile.law(model), request, prompt_key(request), 0)
+                judged = judge(case, dataset.defaults, said.text)
+                assert said.case == case.id
+                assert judged is not None
+                assert (judged.passed, model) == (said.correct, model), (case.id, said.text, judged)
+                seen.add((model, said.correct))
+    assert len(seen) == 2 * len(profile.listed())
