@@ -34,11 +34,24 @@ def command(a: str, b: str, results: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"a": first, "b": second, "rows": rows})
         return
-    columns = ("target", "metric", "cases", "a_median", "b_median", "ratio", "interval", "p", "says")
-    print_table(f"A {first}  B {second}  (ratio = B / A)", columns, [_line(row, columns) for row in rows])
+    columns = ("target", "metric", "cases", "ratio", "interval", "sense", "p", "verdict")
+    print_table(
+        f"A {first}  B {second}  (ratio = B / A)",
+        columns,
+        [_line(row) for row in rows if row["cases"] or row["refused"]],
+    )
 
 
-def _line(row: dict[str, Any], columns: tuple[str, ...]) -> list[Any]:
-    low, high = row.get("ratio_low"), row.get("ratio_high")
-    interval = f"{low:.3f} to {high:.3f}" if low is not None and high is not None else None
-    return [interval if name == "interval" else row.get(name) for name in columns]
+def _line(row: dict[str, Any]) -> list[Any]:
+    interval = None if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+    ratio = None if row["ratio"] is None else f"{row['ratio']:.3f}"
+    return [
+        row["target"],
+        row["metric"],
+        row["cases"],
+        ratio,
+        interval,
+        row["sense"],
+        row["p"],
+        row["refused"] or row["word"],
+    ]

@@ -42,7 +42,7 @@ def list_(paths: tuple[str, ...], *, as_json: bool) -> None:
 def show(file: str, *, as_json: bool) -> None:
     """Show a dataset: its cases, the variables that their templates use, and what they expect."""
     from benchbook.cli.output import note, print_json, print_table
-    from benchbook.datasets import case_variables, read
+    from benchbook.datasets import read, variables
 
     reading = read(file)
     dataset = reading.dataset
@@ -51,7 +51,7 @@ def show(file: str, *, as_json: bool) -> None:
         (
             case.id,
             case.category,
-            sorted(case_variables(case)),
+            variables(case),
             _prompt(case),
             case.expected or f"{len(case.references)} references",
         )

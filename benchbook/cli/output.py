@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+_PIPE_WIDTH = 200
+
 
 def print_json(value: Any) -> None:
     """Indented JSON on stdout; times as ISO 8601."""
@@ -19,7 +21,6 @@ def print_json(value: Any) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table on stdout: numbers to the right, everything else to the left."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -30,10 +31,21 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
         table.add_row(*(Text(cell(value)) for value in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.width, 200))
-    console.print(table)
+    show(table)
+
+
+def show(drawing: Any) -> None:
+    """A rich drawing on stdout; where that is no terminal, wide and without the blanks that pad its lines."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(drawing)
+        return
+    console = Console(highlight=False, width=_PIPE_WIDTH)
+    with console.capture() as captured:
+        console.print(drawing)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def cell(value: Any) -> str:

@@ -92,9 +92,9 @@ def _told(name: str, outcome: Any) -> str:
 
 def present(job: Job, executed: Executed, *, as_json: bool, quiet: bool) -> int:
     """Print the run (comparison of targets, verdict, where things lie) and return the exit code."""
-    from benchbook.history import ask
+    from benchbook.history import run_row
 
-    run = ask("overview", job.results, runs=(executed.run_id,))[0]
+    run = run_row(job.results, executed.run_id)
     if as_json:
         print_json({**{name: run[name] for name in RUN_FIELDS}, "results": job.results})
     else:

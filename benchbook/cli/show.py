@@ -39,9 +39,9 @@ def command(**chosen: Any) -> None:
     print_run(chosen["results"], run_id)
     if not (chosen["failures"] or chosen["checks"]):
         return
-    view_ = gather(chosen["results"], run_id)
+    found = gather(chosen["results"], run_id)
     if chosen["failures"]:
-        columns = (
+        columns: tuple[str, ...] = (
             "target",
             "dataset",
             "test_id",
@@ -52,7 +52,7 @@ def command(**chosen: Any) -> None:
             "calls",
             "error_message",
         )
-        print_table("failures", columns, [[row[name] for name in columns] for row in view_.failures])
+        print_table("failures", columns, [[row[name] for name in columns] for row in found.failures])
     if chosen["checks"]:
         columns = ("suite", "subject", "name", "success", "severity", "observed", "unexpected", "failures")
-        print_table("checks", columns, [[row[name] for name in columns] for row in view_.checks])
+        print_table("checks", columns, [[row[name] for name in columns] for row in found.checks])

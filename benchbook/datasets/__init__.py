@@ -8,12 +8,13 @@ used is a problem, what looks like a slip is a note. Whether cases make sense to
 from __future__ import annotations
 
 from benchbook.datasets.documents import from_dict, to_dict
-from benchbook.datasets.files import FORMATS, Reading, examine, files, read, write
+from benchbook.datasets.files import FORMATS, Examined, Reading, examine, files, read, write
 from benchbook.datasets.notes import Note
-from benchbook.datasets.rendering import Rendered, params, render, rendered_case
+from benchbook.datasets.rendering import Rendered, params, render, rendered_case, variables
 
 __all__ = [
     "FORMATS",
+    "Examined",
     "Note",
     "Reading",
     "Rendered",
@@ -25,5 +26,6 @@ __all__ = [
     "render",
     "rendered_case",
     "to_dict",
+    "variables",
     "write",
 ]

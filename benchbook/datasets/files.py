@@ -43,11 +43,13 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Examined:
     """A file as far as it could be read. dataset holds the cases that are whole (None: nothing could be made of
-    the file), lines where each of them starts; problems make the file unusable, notes do not."""
+    the file), lines where each of them starts, numbers its place in the file's list (from 1); problems make the
+    file unusable, notes do not."""
 
     path: str
     dataset: Dataset | None
     lines: tuple[int | None, ...]
+    numbers: tuple[int, ...]
     problems: tuple[Note, ...]
     notes: tuple[Note, ...]
 
@@ -85,12 +87,12 @@ def examine(path: str | Path) -> Examined:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return Examined(name, None, (), (_encoding(name, data, error),), ())
+        return Examined(name, None, (), (), (_encoding(name, data, error),), ())
     judged = judge_document(_format(file).parse(text, name), name, sha256(data).hexdigest())
     notes = [*judged.notes]
     for case, line in zip(judged.dataset.cases if judged.dataset else (), judged.lines, strict=True):
         notes += template_notes(case, name, line)
-    return Examined(name, judged.dataset, judged.lines, judged.problems, tuple(notes))
+    return Examined(name, judged.dataset, judged.lines, judged.numbers, judged.problems, tuple(notes))
 
 
 def undefined_notes(seen: Examined) -> list[Note]:

@@ -73,6 +73,11 @@ def templates(case: Case) -> Iterator[tuple[str, str]]:
         yield f"references.{index}", reference
 
 
+def variables(case: Case) -> list[str]:
+    """The variables that a case's templates use, each once, in order of first use."""
+    return list(dict.fromkeys(name for _, text in templates(case) for name in names(text)))
+
+
 def undefined(case: Case) -> list[tuple[str, str]]:
     """(field, variable) of every variable that is used and not defined, each pair once."""
     return list(

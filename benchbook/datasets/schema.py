@@ -94,10 +94,12 @@ _HEADER_FIELDS = frozenset({"name", "description", "version", "schema_version", 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What the border made of a document. dataset: the cases that are whole (None if the file's own fields are
-    broken); lines: per such case, where it starts, if known; problems and notes: everything found."""
+    broken); lines: per such case, where it starts, if known; numbers: its place in the file's list, from 1;
+    problems and notes: everything found."""
 
     dataset: Dataset | None
     lines: tuple[int | None, ...]
+    numbers: tuple[int, ...]
     problems: tuple[Note, ...]
     notes: tuple[Note, ...]
 
@@ -107,9 +109,9 @@ def judge_document(parsed: Parsed, path: str, sha256: str) -> Judged:
     document = parsed.document
     if not isinstance(document, dict):
         if parsed.problems:
-            return Judged(None, (), parsed.problems, ())
+            return Judged(None, (), (), parsed.problems, ())
         what = "is empty" if document is None else f"holds {_kind(document)}"
-        return Judged(None, (), (problem(path, what, "write an object with name and test_cases"),), ())
+        return Judged(None, (), (), (problem(path, what, "write an object with name and test_cases"),), ())
     problems = [*parsed.problems, *_header_problems(document, path)]
     raw = document.get("test_cases")
     cases = raw if isinstance(raw, list) else []
@@ -119,11 +121,12 @@ def judge_document(parsed: Parsed, path: str, sha256: str) -> Judged:
     kept = [index for index in range(len(cases)) if index not in bad.cases]
     notes = tuple(_unknown(document, cases, where))
     header = {**document, "defaults": document.get("defaults") if isinstance(document.get("defaults"), dict) else None}
-    dataset = None
-    if isinstance(document.get("name"), str):
+    if isinstance(document.get("name"), str | int | float):
         made = tuple(_case(checked[index], cases[index]) for index in kept)
         dataset = _dataset(header, made, path, sha256)
-    return Judged(dataset, tuple(where.line(index) for index in kept), tuple(problems), notes)
+        lines = tuple(where.line(index) for index in kept)
+        return Judged(dataset, lines, tuple(index + 1 for index in kept), tuple(problems), notes)
+    return Judged(None, (), (), tuple(problems), notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +264,7 @@ def _unknown(document: Mapping[str, Any], cases: Sequence[Any], where: _Where) -
 
 def _dataset(header: Mapping[str, Any], cases: tuple[Case, ...], path: str, sha256: str) -> Dataset:
     return Dataset(
-        name=header["name"],
+        name=str(header["name"]),
         cases=cases,
         version=_text(header.get("version")),
         schema_version=_text(header.get("schema_version")),

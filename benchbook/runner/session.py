@@ -13,12 +13,12 @@ import random
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchbook import clock
-from benchbook.datasets import from_dict, to_dict
+from benchbook.datasets import to_dict
 from benchbook.errors import PlanError, WireError
 from benchbook.measure.cost import cost_usd
 from benchbook.providers import Provider, open_provider
@@ -200,20 +200,6 @@ class Session:
 
     def _status(self, progress: Progress) -> str:
         return "finished" if progress.not_started == 0 else self._stopped_by or "interrupted"
-
-
-def thaw_plan(results: Path, run: str) -> Plan:
-    """The frozen plan of a stored run, from its manifest and dataset snapshot. Raises UnknownRunError."""
-    from benchbook.config import thaw
-    from benchbook.runner.plan import freeze
-
-    stored = journal.read_run(results, journal.find_run(results, run))
-    spec = thaw(stored.manifest["plan"])
-    datasets = [from_dict(d["content"], path=d["path"], sha256=d["sha256"]) for d in stored.datasets]
-    plan = freeze(spec, datasets)
-    if plan.plan_hash != stored.manifest["plan_hash"]:
-        return replace(plan, plan_hash=stored.manifest["plan_hash"], workload_hash=stored.manifest["workload_hash"])
-    return plan
 
 
 def _skipped(trial: PlannedTrial, reason: str) -> Trial:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import orjson
 
-from benchbook.history import aggregate_tables, metrics, write_views
+from benchbook.history import aggregate_tables, headline, write_views
 from benchbook.results.paths import aggregate_folder, metrics_file, writable
-from benchbook.results.store import write_file
+from benchbook.results.whole import write_whole
 from benchbook.stages import Aggregated, Job
 
 
@@ -24,16 +24,16 @@ def aggregate(job: Job) -> Aggregated:
     section = job.spec().aggregate
     results = Path(job.results)
     folder = aggregate_folder(results)
-    tables = aggregate_tables(results, confidence=section.confidence, slos=section.slos)
+    tables = aggregate_tables(results, confidence=section.confidence, slos=section.slos or None)
     written = []
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in sorted(tables.items()):
             out = pa.BufferOutputStream()
             pq.write_table(table, out, compression="zstd")
-            write_file(folder / f"{name}.parquet", out.getvalue().to_pybytes())
+            write_whole(folder / f"{name}.parquet", out.getvalue().to_pybytes())
             written.append(str(folder / f"{name}.parquet"))
-        figures = metrics(results, confidence=section.confidence, slos=section.slos)
-        write_file(metrics_file(results), orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
+        figures = headline(results, confidence=section.confidence)
+        write_whole(metrics_file(results), orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
         views = write_views(results)
     return Aggregated(tuple(written), str(metrics_file(results)), str(views))

@@ -32,12 +32,13 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
     from benchbook.results import journal
     from benchbook.results.paths import checks_file
     from benchbook.runner.plan import freeze
-    from benchbook.runner.session import Orders, thaw_plan
+    from benchbook.runner.session import Orders
     from benchbook.runner.session import execute as run_session
+    from benchbook.runner.stored import stored_plan
 
     results = Path(job.results)
     if job.resume:
-        plan = thaw_plan(results, job.resume)
+        plan = stored_plan(journal.read_run(results, journal.find_run(results, job.resume)))
     else:
         spec = job.spec()
         plan = freeze(spec, [read(path).dataset for path in files(spec.validate_.datasets)])

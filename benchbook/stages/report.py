@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchbook.history import ask_table
 from benchbook.reports import export, gather
 from benchbook.reports.html import page
-from benchbook.results import journal
 from benchbook.results.paths import report_folder, writable
-from benchbook.results.store import write_file
+from benchbook.results.runs import find_run
+from benchbook.results.store import read_table
+from benchbook.results.whole import write_whole
 from benchbook.stages import Job, Reported
 
 
@@ -20,7 +20,7 @@ def report(job: Job, run_id: str | None = None) -> Reported:
     """Report on `run_id`, or on the newest run. Raises UnknownRunError where there is none."""
     spec = job.spec()
     results = Path(job.results)
-    run_id = run_id or journal.find_run(results, "latest")
+    run_id = run_id or find_run(results, "latest")
     folder = report_folder(results) / run_id
     files: dict[str, str] = {}
     with writable(folder):
@@ -29,9 +29,9 @@ def report(job: Job, run_id: str | None = None) -> Reported:
             if kind == "html":
                 files[kind] = str(folder / "report.html")
                 view = gather(results, run_id, spec.aggregate.slos)
-                write_file(folder / "report.html", page(view).encode())
+                write_whole(folder / "report.html", page(view).encode())
             elif kind != "console":
                 files[kind] = str(folder / f"trials.{kind}")
-                table = ask_table("trials", results, runs=(run_id,))
-                write_file(folder / f"trials.{kind}", export.FORMATS[kind](table))
+                table, _ = read_table(results, "trials", [run_id])
+                write_whole(folder / f"trials.{kind}", export.FORMATS[kind](table))
     return Reported(run_id, files)

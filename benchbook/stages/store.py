@@ -1,0 +1,158 @@
+"""Stage 3: the journal as Parquet tables, with scores, checks and the run's verdict.
+
+Derived and replaceable: a run's partition is stamped with the schema's version, the store parameters and the
+journal's hash, and made anew only when that stamp differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from benchbook.checks import ResultFacts, check_results
+from benchbook.clock import utc
+from benchbook.config import StoreSection
+from benchbook.errors import StorageError
+from benchbook.records import Check
+from benchbook.results import rows
+from benchbook.results.journal import CHECKS, FINISHED, JournalRun, journal_hash, read_run, runs
+from benchbook.results.schemas import SCHEMA_VERSION
+from benchbook.results.store import is_current, write_partition
+from benchbook.stages import Job, Stored
+from benchbook.stages.derive import Source, source, tables
+from benchbook.stages.validate import decode_checks
+from benchbook.stages.verdict import Counts, verdict
+
+
+def store(job: Job, run_id: str | None = None) -> Stored:
+    """Bring the tables of `run_id`, or of every run in the journal, up to date. Raises StorageError."""
+    section = job.spec().store
+    results = Path(job.results)
+    stored, current, damaged = [], [], []
+    for found in [run_id] if run_id else runs(results):
+        try:
+            run = read_run(results, found)
+        except StorageError as error:
+            damaged.append(str(error))
+            continue
+        stamp = {"store_params": _params(section), "journal_hash": journal_hash(run.folder)}
+        if is_current(results, found, stamp):
+            current.append(found)
+            continue
+        write_partition(results, found, _all_tables(run, section, stamp), stamp, section.compression)
+        stored.append(found)
+        damaged += [str(damage) for damage in run.damaged]
+    return Stored(tuple(stored), tuple(current), tuple(damaged))
+
+
+def _params(section: StoreSection) -> str:
+    return orjson.dumps(section.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _all_tables(run: JournalRun, section: StoreSection, stamp: Mapping[str, str]) -> dict[str, pa.Table]:
+    found = source(run, section.bodies)
+    made = tables(found)
+    counts = _counts(run, made["trials"])
+    checks = _result_checks(found, made, counts)
+    decision = verdict(counts, checks, section.max_failure_share)
+    made["checks"] = rows.table(
+        "checks", [rows.check_row(run.run_id, check) for check in (*_dataset_checks(run), *checks)]
+    )
+    made["runs"] = rows.table("runs", [_run_row(found, made["trials"], counts, decision) | dict(stamp)])
+    return made
+
+
+def _counts(run: JournalRun, trials: pa.Table) -> Counts:
+    statuses = trials["status"].to_pylist()
+    return Counts(
+        planned=run.manifest["planned"],
+        succeeded=statuses.count("success"),
+        failed=statuses.count("failure"),
+        timed_out=statuses.count("timeout"),
+        skipped=statuses.count("skipped"),
+    )
+
+
+def _dataset_checks(run: JournalRun) -> list[Check]:
+    """What `validate` found before the run, as it was copied into its folder."""
+    path = run.folder / CHECKS
+    return decode_checks(path.read_bytes()) if path.is_file() else []
+
+
+def _result_checks(found: Source, made: Mapping[str, pa.Table], counts: Counts) -> Sequence[Check]:
+    frames = {name: made[name].to_pandas() for name in ("trials", "calls")}
+    facts = ResultFacts(
+        planned={trial.trial_id: trial.phase for trial in found.plan.trials},
+        counts={name: getattr(counts, name) for name in _COUNTS},
+        finished=found.run.status == FINISHED,
+    )
+    return check_results(frames, facts)
+
+
+_COUNTS = ("planned", "succeeded", "failed", "timed_out", "skipped", "not_started")
+
+
+def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: tuple[str, tuple[str, ...]]) -> dict[str, Any]:
+    run, manifest = found.run, found.run.manifest
+    wall_s = _wall_s(trials)
+    costs = [cost for cost in trials["cost_usd"].to_pylist() if cost is not None]
+    rate = manifest.get("offered_per_s")
+    return {
+        "run_id": run.run_id,
+        "plan_hash": manifest["plan_hash"],
+        "workload_hash": manifest["workload_hash"],
+        "started_at": utc(manifest["started_wall_ns"]),
+        "ended_at": _ended_at(run, trials),
+        "status": run.status,
+        "verdict": decision[0],
+        "reasons": list(decision[1]),
+        **{name: getattr(counts, name) for name in _COUNTS},
+        "offered_per_s": None if rate is None else rate * len(found.plan.targets),
+        "achieved_per_s": counts.attempted / wall_s if wall_s else None,
+        "wall_s": wall_s,
+        "cost_usd": sum(sorted(costs)) if costs else None,
+        "sessions": len(run.segments),
+        **{name: manifest.get(name) for name in _TRACED},
+        "harness": run.segments[-1].start.get("harness") if run.segments else None,
+        "plan": orjson.dumps(manifest["plan"]).decode(),
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+_TRACED = (
+    "git_commit",
+    "git_dirty",
+    "dataset_hashes",
+    "dataset_versions",
+    "dvc_hashes",
+    "lock_hash",
+    "versions",
+    "host",
+    "host_fingerprint",
+    "flow_run_id",
+)
+
+
+def _wall_s(trials: pa.Table) -> float | None:
+    """Seconds from first start to last end of what was attempted, session by session."""
+    spans: dict[int | None, tuple[int, int]] = {}
+    columns = (trials[name].to_pylist() for name in ("wall_offset_ns", "started_ns", "ended_ns", "status"))
+    for session, start, end, status in zip(*columns, strict=True):
+        if status != "skipped":
+            first, last = spans.get(session, (start, end))
+            spans[session] = (min(first, start), max(last, end))
+    return sum(last - first for first, last in spans.values()) / 1e9 if spans else None
+
+
+def _ended_at(run: JournalRun, trials: pa.Table) -> Any:
+    """When the last session said it ended; for one that was killed, its last trial's end."""
+    end = run.segments[-1].end if run.segments else None
+    if end is not None:
+        return utc(end["ended_wall_ns"])
+    columns = (trials[name].to_pylist() for name in ("ended_ns", "wall_offset_ns"))
+    dated = [ended + offset for ended, offset in zip(*columns, strict=True) if offset is not None]
+    return utc(max(dated)) if dated else None
