@@ -1,0 +1,168 @@
+"""Datasets as one frame: a row per file for its own fields, then a row per test case. Null = nothing to judge.
+
+`Row` keeps what a failure line needs to name its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchbook.checks.engine import ROW
+from benchbook.datasets import Examined
+from benchbook.datasets.notes import place
+from benchbook.datasets.rendering import templates
+from benchbook.datasets.template import UndefinedError, fill, text
+from benchbook.records import Case, Dataset
+from benchbook.scoring import SCORERS, choose, faults
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
+TEXTS = (
+    "id",
+    "category",
+    "version",
+    "schema_version",
+    "templates",
+    "variables",
+    "text",
+    "scorer",
+    "scorer_fault",
+    "rendered",
+)
+COLUMNS = ("file", *TEXTS, *NUMBERS, "prompt_chars", "judgeable")
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
+_JUDGED_BY_DEFAULT = Case("", prompt="?", expected="0")
+"""Stands for any case when a dataset's default scorer is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Where a frame's row comes from; case None = the file's own fields."""
+
+    seen: Examined
+    index: int | None = None
+
+    @property
+    def case(self) -> Case | None:
+        return None if self.index is None or self.seen.dataset is None else self.seen.dataset.cases[self.index]
+
+    @property
+    def number(self) -> int:
+        return self.seen.numbers[self.index or 0]
+
+    @property
+    def name(self) -> str:
+        case = self.case
+        return case.id if case is not None and case.id.strip() else f"number {self.number}"
+
+    def place(self, *fields: object) -> str:
+        if self.index is None:
+            return place(self.seen.path, None, None, *fields)
+        return place(self.seen.path, self.seen.lines[self.index], self.name, *fields)
+
+
+def build(examined: Sequence[Examined]) -> tuple[pd.DataFrame, list[Row]]:
+    """The frame over all files that could be read, and where each of its rows comes from."""
+    import pandas as pd
+
+    rows: list[Row] = []
+    cells: list[tuple[Any, ...]] = []
+    for seen in examined:
+        if seen.dataset is None:
+            continue
+        rows.append(Row(seen))
+        cells.append(_file_cells(seen.path, seen.dataset))
+        known_default = _default_fault(seen.dataset) is None
+        for index, case in enumerate(seen.dataset.cases):
+            rows.append(Row(seen, index))
+            cells.append(_case_cells(seen, case, known_default=known_default))
+    columns = zip(*cells, strict=True) if cells else ([] for _ in COLUMNS)
+    kinds = dict.fromkeys(NUMBERS, "float64") | {"seed": "Int64", "prompt_chars": "Int64", "judgeable": "Int64"}
+    data = {
+        name: pd.Series(list(cell), dtype=kinds.get(name, object)) for name, cell in zip(COLUMNS, columns, strict=True)
+    }
+    return pd.DataFrame({ROW: range(len(rows)), **data}), rows
+
+
+def _file_cells(path: str, dataset: Dataset) -> tuple[Any, ...]:
+    own = "\n".join((dataset.name, dataset.description, dataset.version))
+    kind, fault = _scorer(dataset.defaults), _default_fault(dataset)
+    cells = (
+        path, None, None, dataset.version or None, dataset.schema_version or None, None, None, own, kind,
+        fault if kind in SCORERS else None, None, *_numbers(dataset.defaults), None, None,
+    )  # fmt: skip
+    return _encodable(cells) if _SURROGATE.search(own) else cells
+
+
+def _encodable(cell: Any) -> Any:
+    """A cell that Arrow takes: a lone surrogate becomes a NUL and its number, which no clean text holds."""
+    if isinstance(cell, tuple):
+        return tuple(map(_encodable, cell))
+    return _SURROGATE.sub(lambda match: f"\0{ord(match.group()):04x}", cell) if isinstance(cell, str) else cell
+
+
+def _case_cells(seen: Examined, case: Case, *, known_default: bool) -> tuple[Any, ...]:
+    defaults = seen.dataset.defaults if seen.dataset else {}
+    fields = tuple(templates(case))
+    rendered = _rendered(case, fields)
+    kind = fault = None
+    chosen = choose(case, defaults)
+    if chosen is not None and (known_default or chosen.required):
+        kind = chosen.kind
+        fault = faults(case, chosen) if kind in SCORERS else None
+    sources = "\n".join(source for _, source in fields)
+    own = "\n".join(_own_texts(case, sources))
+    cells = (
+        seen.path, case.id, case.category or None, None, None, sources, tuple(case.variables),
+        own, kind, fault, rendered, *_numbers(case.config),
+        None if rendered is None else _length(rendered), int(chosen is not None),
+    )  # fmt: skip
+    return _encodable(cells) if _SURROGATE.search(own) else cells
+
+
+def _own_texts(case: Case, sources: str) -> Iterator[str]:
+    yield from (case.id, case.category, sources)
+    for name, value in case.variables.items():
+        yield name
+        yield text(value)
+
+
+def _rendered(case: Case, fields: Sequence[tuple[str, str]]) -> tuple[str | None, ...] | None:
+    """What is sent, as one comparable value: the system prompt, then each turn; None if it can't be rendered."""
+    try:
+        made = {name: fill(source, case.variables) for name, source in fields}
+    except UndefinedError:
+        return None
+    if case.prompt is not None:
+        return (made.get("system"), made["prompt"])
+    turns = (made[f"messages.{turn}.content"] for turn in range(len(case.messages)))
+    roles = (repr((m.role, m.tool_calls, m.tool_call_id)) for m in case.messages)
+    return (made.get("system"), *(part for pair in zip(turns, roles, strict=True) for part in pair))
+
+
+def _length(rendered: tuple[str | None, ...]) -> int:
+    """Characters of the turns, blank ones counted as none; a single turn stands at 1, several at every other place."""
+    return sum(len(turn) for turn in rendered[1::2] if turn and turn.strip())
+
+
+def _default_fault(dataset: Dataset) -> str | None:
+    chosen = choose(_JUDGED_BY_DEFAULT, {"scorer": dataset.defaults.get("scorer")})
+    return faults(_JUDGED_BY_DEFAULT, chosen) if chosen else None
+
+
+def _scorer(fields: Mapping[str, Any]) -> str | None:
+    wish = fields.get("scorer")
+    if wish is None:
+        return None
+    return str(wish.get("kind", "")) if isinstance(wish, Mapping) else str(wish)
+
+
+def _numbers(fields: Mapping[str, Any]) -> Iterator[float | int | None]:
+    for name in NUMBERS:
+        value = fields.get(name)
+        yield value if isinstance(value, int | float) and not isinstance(value, bool) else None
