@@ -350,8 +350,10 @@ async def test_missing_usage(stream: bool, path: str) -> None:
 async def test_keep_alive_comments_come_while_the_client_waits(path: str, comment: bytes) -> None:
     async with simulating(always("keep_alive_comments", interval_ms=10), ttft_ms=60) as simulator:
         seen = await ask(simulator, request_bytes(stream=True, path=path))
-        assert (seen.end, seen.pieces[0]) == ("complete", comment)
-        assert len(truth(simulator)[0]["sent_ns"]) == CHUNKS
+        assert (seen.end, seen.pieces[:5]) == ("complete", [comment] * 5)
+        (record,) = truth(simulator)
+        assert record["first_due_ns"] - record["received_ns"] == 10_000_000
+        assert len(record["sent_ns"]) == CHUNKS
 
 
 async def test_split_utf8_cuts_inside_characters() -> None:

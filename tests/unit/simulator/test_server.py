@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -78,7 +79,8 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 async def test_many_more_pipelined_requests_than_are_kept_waiting() -> None:
     async with simulating() as simulator:
-        data = await converse(simulator, http("GET", "/health") * 300, http("GET", "/health", headers=CLOSE))
+        padded = http("GET", "/health", headers=f"x-pad: {'x' * 4000}\r\n")
+        data = await converse(simulator, padded * 300, http("GET", "/health", headers=CLOSE))
         assert data.count(b'{"status":"ok"}') == 301
 
 
@@ -128,16 +130,38 @@ async def test_requests_before_the_garbage_are_answered_first() -> None:
         assert b"HTTP/1.1 400 Bad Request" in data
 
 
+LONG = {"tokens_out": 60_000}
+
+
 async def test_a_slow_reader_gets_all_of_a_long_answer() -> None:
-    async with simulating(default={"tokens_out": 60_000}) as simulator:
-        reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port, limit=1024)
-        writer.write(http("POST", CHAT, chat("long", stream=True), CLOSE))
-        await asyncio.sleep(0.1)
-        data = await asyncio.wait_for(reader.read(), 20)
-        writer.close()
-        await writer.wait_closed()
+    """12 MB, more than the kernel keeps for a reader who waits until all of it has been said."""
+    async with simulating(default=LONG) as simulator:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", simulator.port))
+            await loop.sock_sendall(client, http("POST", CHAT, chat("long", stream=True), CLOSE))
+            for _ in range(1000):
+                if list(simulator.responder.log.since()):
+                    break
+                await asyncio.sleep(0.01)
+            data = b"".join([piece async for piece in received(client)])
         assert data.count(b'"content":') == 60_001
         assert data.endswith(b"0\r\n\r\n")
+
+
+async def received(client: socket.socket) -> AsyncIterator[bytes]:
+    while piece := await asyncio.get_running_loop().sock_recv(client, 1 << 20):
+        yield piece
+
+
+async def test_a_long_answer_lets_others_pass() -> None:
+    async with simulating(default=LONG) as simulator:
+        reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
+        writer.write(http("POST", CHAT, chat("long", stream=True), CLOSE))
+        await reader.readexactly(1)
+        assert (await get(simulator, "/truth"))[1] == []
+        writer.transport.abort()
 
 
 async def test_a_port_in_use_is_the_user_s_to_mend() -> None:
@@ -323,6 +347,14 @@ async def test_ollama_s_tool_call_is_one_chunk_when_it_is_whole() -> None:
         await converse(simulator, http("POST", "/api/chat", chat(tools=[tool]), CLOSE))
         (record,) = simulator.responder.log.since()
         assert (record["kinds"], record["finish_reason"]) == (["tool"], "tool_calls")
+        assert record["sizes"] == [len('{"long": "argument"}')]
+
+
+async def test_without_usage_claude_s_first_object_counts_nothing() -> None:
+    for usage, counted in ((True, b'"input_tokens":2'), (False, b'"input_tokens":0')):
+        async with simulating(default={"usage": usage}) as simulator:
+            data = await converse(simulator, http("POST", "/v1/messages", chat(max_tokens=9, stream=True), CLOSE))
+            assert counted in data.partition(b"content_block_start")[0]
 
 
 def test_it_runs_on_uvloop_as_well() -> None:
