@@ -6,7 +6,7 @@ paces, so that no decode holds the loop while other answers arrive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchbook.clock import monotonic_ns
 from benchbook.errors import BenchbookError, WireError
@@ -38,12 +38,12 @@ class RawCall:
     streamed: bool
     exchange: Exchange
     wire: Wire
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def received(self) -> int:
         """Body bytes that wait to be decoded."""
-        return sum(len(piece) for _, piece in self.exchange.pieces)
+        return sum(map(len, self.exchange.piece_bodies))
 
 
 async def attempt(provider: Provider, transport: Transport, request: ModelRequest, asked: Asked) -> RawCall:

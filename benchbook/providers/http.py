@@ -6,8 +6,9 @@ Nothing here touches a socket. A request's headers never show in its repr, becau
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from benchbook import __version__
@@ -52,7 +53,7 @@ class HttpRequest:
 class Exchange:
     """What became of a request. Never an exception: a failure is `error_kind` and `error_message`.
 
-    Stamps are monotonic ns. `pieces` are body bytes without HTTP framing, each with the stamp of the segment
+    Stamps are monotonic ns. Pieces are body bytes without HTTP framing, each with the stamp of the segment
     that brought it. `cold` marks the first request of its connection; only there is `connect_ns` (the sum of
     its parts: name resolution, TCP, a proxy's tunnel, TLS) not None.
     """
@@ -63,7 +64,8 @@ class Exchange:
     last_byte_ns: int | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    pieces: Sequence[tuple[int, bytes]] = ()
+    piece_at_ns: Sequence[int] = ()
+    piece_bodies: Sequence[bytes] = field(default=(), repr=False)
     error_kind: str | None = None
     error_message: str | None = None
     connect_ns: int | None = None
@@ -71,10 +73,16 @@ class Exchange:
     cold: bool = False
 
     @property
+    def pieces(self) -> Iterator[tuple[int, bytes]]:
+        """Stamp and bytes of each piece, in order of arrival."""
+        return zip(self.piece_at_ns, self.piece_bodies, strict=True)
+
+    @property
     def body(self) -> bytes:
-        return b"".join(piece for _, piece in self.pieces)
+        return b"".join(self.piece_bodies)
 
 
+@lru_cache(maxsize=4096)
 def split_url(url: str) -> tuple[Origin, str]:
     """A URL as its origin and its request target (path and query). Raises ProviderError."""
     try:

@@ -15,6 +15,7 @@ from benchbook.providers.transport import Transport
 from tests.unit.providers.scripted_server import (
     CLOSE,
     REQUEST,
+    RESET,
     STALL,
     ScriptedServer,
     answer,
@@ -190,6 +191,14 @@ async def test_a_proxy_that_opens_no_tunnel_is_named(certificates: Certificates,
     assert exchange.error_kind == "proxy"
     assert says in (exchange.error_message or "")
     assert "sesame" not in (exchange.error_message or "")
+
+
+async def test_a_proxy_that_breaks_the_connection_is_named() -> None:
+    async with ScriptedServer((b"", RESET)) as proxy:
+        transport = Transport(proxies={"https": f"http://127.0.0.1:{proxy.port}"})
+        exchange = await transport.exchange(HttpRequest(f"https://{NAME}/"), soon())
+    assert exchange.error_kind == "proxy"
+    assert f"127.0.0.1:{proxy.port}" in (exchange.error_message or "")
 
 
 @pytest.mark.parametrize(

@@ -42,16 +42,17 @@ def raw(
     *pieces: bytes, streamed: bool = True, secrets: tuple[str, ...] = (), wire_name: str = "openai_chat", **more: object
 ) -> RawCall:
     """A call whose n-th piece (from 1) arrived at n x 100 ns."""
-    stamped = [(100 * number, piece) for number, piece in enumerate(pieces, 1)]
-    last = stamped[-1][0] if stamped else None
+    stamps = [100 * number for number in range(1, len(pieces) + 1)]
+    last = stamps[-1] if stamps else None
     facts: dict[str, object] = {
         "closed_ns": (last or 0) + 50,
         "sent_ns": 10,
-        "first_byte_ns": stamped[0][0] if stamped else None,
+        "first_byte_ns": stamps[0] if stamps else None,
         "last_byte_ns": last,
         "status": 200,
         "headers": SSE if streamed else JSON,
-        "pieces": stamped,
+        "piece_at_ns": stamps,
+        "piece_bodies": pieces,
     }
     exchange = Exchange(**{**facts, **more})  # type: ignore[arg-type]
     asked = Asked("c-1", 1, intended_ns=0, taken_up_ns=5, deadline_ns=10**12)
@@ -108,8 +109,7 @@ def test_cuts_change_no_text_and_stamps_never_go_back(cuts: list[int], budget_ns
 
 
 def test_pieces_of_one_segment_are_one_piece_in_the_answer() -> None:
-    stamped = [(100, STREAM[0]), (100, STREAM[1]), (200, b"".join(STREAM[2:]))]
-    _, answer = decode(raw(pieces=stamped, first_byte_ns=100, last_byte_ns=200, closed_ns=200))
+    _, answer = decode(raw(STREAM[0], STREAM[1], b"".join(STREAM[2:]), piece_at_ns=[100, 100, 200]))
     assert answer.piece_at_ns == (100, 200)
     assert answer.piece_sizes == (len(STREAM[0] + STREAM[1]), len(b"".join(STREAM[2:])))
 

@@ -224,6 +224,7 @@ async def test_a_key_is_in_no_part_of_what_is_kept(transport: Transport, monkeyp
     call, said = decode(raw)
     assert call.error_kind == "auth"
     assert KEY not in repr((call, said))
+    assert KEY not in repr(raw)
     assert "Incorrect API key provided: [key]" in (call.error_message or "")
 
 

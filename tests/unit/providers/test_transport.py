@@ -34,7 +34,7 @@ from tests.unit.providers.scripted_server import (
 
 def in_order(exchange: Exchange) -> bool:
     """The law of the stamps: sent, first byte, pieces, last byte, closed."""
-    stamps = [exchange.sent_ns, exchange.first_byte_ns, *(at for at, _ in exchange.pieces), exchange.last_byte_ns]
+    stamps = [exchange.sent_ns, exchange.first_byte_ns, *exchange.piece_at_ns, exchange.last_byte_ns]
     known = [stamp for stamp in [*stamps, exchange.closed_ns] if stamp is not None]
     return known == sorted(known)
 
@@ -99,8 +99,8 @@ async def test_each_segment_has_its_own_stamp_and_a_segments_chunks_share_one() 
     first, second = b"5\r\nhello\r\n1\r\n,\r\n", b"5\r\nworld\r\n0\r\n\r\n"
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     exchange = await exchanged(REQUEST, head + first, 0.03, second, STALL)
-    assert [piece for _, piece in exchange.pieces] == [b"hello", b",", b"world"]
-    stamps = [stamp for stamp, _ in exchange.pieces]
+    stamps = exchange.piece_at_ns
+    assert list(exchange.pieces) == list(zip(stamps, [b"hello", b",", b"world"], strict=True))
     assert stamps[0] == stamps[1] == exchange.first_byte_ns
     assert stamps[2] == exchange.last_byte_ns
     assert stamps[2] > stamps[1]
