@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-_PIPE_WIDTH = 200
-
 
 def print_json(value: Any) -> None:
     """Indented JSON on stdout; times as ISO 8601."""
@@ -24,6 +22,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.table import Table
     from rich.text import Text
 
+    from benchbook.reports.terminal import show
+
     listed = [tuple(row) for row in rows]
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
@@ -32,20 +32,6 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     for row in listed:
         table.add_row(*(Text(cell(value)) for value in row))
     show(table)
-
-
-def show(drawing: Any) -> None:
-    """A rich drawing on stdout; where that is no terminal, wide and without the blanks that pad its lines."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if console.is_terminal:
-        console.print(drawing)
-        return
-    console = Console(highlight=False, width=_PIPE_WIDTH)
-    with console.capture() as captured:
-        console.print(drawing)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def cell(value: Any) -> str:

@@ -27,8 +27,8 @@ def command(**chosen: Any) -> None:
     from pathlib import Path
 
     from benchbook.cli.output import print_json, print_table
-    from benchbook.reports import gather
     from benchbook.reports.console import print_run
+    from benchbook.reports.gather import gather
     from benchbook.results import journal
 
     run_id = journal.find_run(Path(chosen["results"]), chosen["run"])

@@ -3,9 +3,3 @@
 `gather` asks the history once; every form is drawn from the `RunView` that it returns. Nothing is computed
 here: a number that a form shows is one that a stored question answered.
 """
-
-from __future__ import annotations
-
-from benchbook.reports.gather import RunView, gather
-
-__all__ = ["RunView", "gather"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from benchbook.reports.gather import RunView, gather
+from benchbook.reports.terminal import show
 from benchbook.reports.words import COLUMNS, MISSING, counts, median, money, number, seconds, share, tail
 from benchbook.results.paths import report_folder
 
@@ -22,18 +23,11 @@ _ERRORS_SHOWN = 8
 def print_run(results: str, run_id: str, *, brief: bool = False) -> None:
     """Print one run. brief: the verdict line alone. Raises UnknownRunError."""
     view = gather(results, run_id)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=200)
-    if not brief:
-        console.print(comparison(view))
-        console.print(
-            Text("medians with 95 % order-statistic intervals, over measured successes; - is missing", style="dim")
-        )
-        _print_errors(console, view)
-    _print_verdict(console, view)
-    if not brief:
-        _print_places(console, results, run_id)
+    if brief:
+        show(verdict_line(view))
+        return
+    note = Text("medians with 95 % order-statistic intervals, over measured successes; - is missing", style="dim")
+    show(Group(comparison(view), note, *_errors(view), verdict_line(view), *_places(results, run_id)))
 
 
 def comparison(view: RunView) -> Table:
@@ -70,34 +64,32 @@ def _cells(view: RunView, row: Mapping[str, Any]) -> list[str | Text]:
     ]
 
 
-def _print_errors(console: Console, view: RunView) -> None:
+def _errors(view: RunView) -> Iterator[Text]:
     for row in view.errors[:_ERRORS_SHOWN]:
         retried = " (retried)" if row["level"] == "attempt" else ""
         line = f"  {row['target']}: {row['n']} of {row['attempted']} {row['level']}s {row['error_kind']}{retried}"
-        console.print(Text(line, style="red" if row["level"] == "trial" else "yellow"))
+        yield Text(line, style="red" if row["level"] == "trial" else "yellow")
     if len(view.errors) > _ERRORS_SHOWN:
-        console.print(
-            Text(f"  and {len(view.errors) - _ERRORS_SHOWN} more kinds: benchbook history errors", style="dim")
-        )
+        yield Text(f"  and {len(view.errors) - _ERRORS_SHOWN} more kinds: benchbook history errors", style="dim")
 
 
-def _print_verdict(console: Console, view: RunView) -> None:
+def verdict_line(view: RunView) -> Text:
+    """The verdict and its reasons."""
     run = view.run
     line = Text("verdict ")
     line.append(str(run["verdict"]), style=_VERDICT_STYLES.get(str(run["verdict"]), "bold"))
     for index, reason in enumerate(run["reasons"] or ()):
         line.append(": " if index == 0 else "; ")
         line.append(str(reason))
-    console.print(line)
+    return line
 
 
-def _print_places(console: Console, results: str, run_id: str) -> None:
+def _places(results: str, run_id: str) -> Iterator[Text]:
     folder = Path(results)
     page = report_folder(folder) / run_id / "report.html"
-    console.print(f"raw      {folder / 'journal' / run_id}/")
-    console.print(f"tables   {folder / 'tables'}/*/run_id={run_id}/  (Parquet)")
+    yield Text(f"raw      {folder / 'journal' / run_id}/")
+    yield Text(f"tables   {folder / 'tables'}/*/run_id={run_id}/  (Parquet)")
     if page.is_file():
-        console.print(f"page     {page}")
-    else_where = "" if results == "results" else f" --results {results}"
-    verbs = (f"show {run_id}", "history", "compare RUN RUN", "sql QUERY")
-    console.print("next     " + "   ".join(f"benchbook {verb}{else_where}" for verb in verbs))
+        yield Text(f"page     {page}")
+    where = "" if results == "results" else f" --results {results}"
+    yield Text(f"next     benchbook history{where}   benchbook show{where}   benchbook compare latest~1 latest{where}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchbook import __version__
 from benchbook.reports import words
-from benchbook.reports.gather import RunView
+from benchbook.reports.gather import Row, RunView
 from benchbook.reports.plots import distribution
 
 CURVES = ("ttft_ms", "e2e_ms", "decode_ms_per_token", "response_ms")
@@ -33,7 +33,16 @@ def page(view: RunView) -> str:
         "version": __version__,
         # our own drawing; target names inside it were escaped by matplotlib's SVG writer
         "curves": [(metric, Markup(svg)) for metric, svg in drawn if svg],  # noqa: S704
+        "score_rows": _score_rows(view),
         "failures": view.failures[:_MOST_FAILURES],
         "failures_left": max(0, len(view.failures) - _MOST_FAILURES),
     }
     return environment.get_template("run.html.j2").render(facts)
+
+
+def _score_rows(view: RunView) -> dict[tuple[str, str], dict[str, list[Row]]]:
+    """Scores by (dataset, category), then by target."""
+    found: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for row in view.scores:
+        found.setdefault((row["dataset"], row["category"]), {}).setdefault(row["target"], []).append(row)
+    return found

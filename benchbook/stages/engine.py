@@ -51,7 +51,8 @@ def _fields(error: UserError) -> dict[str, Any]:
 
 
 def _end_with_parent() -> None:
-    while sys.stdin.buffer.readline():
+    # Unbuffered: a thread that waits inside a buffered reader would hold its lock while the interpreter ends.
+    while os.read(0, 4096):
         pass
     os._exit(EXIT_ORPHANED)
 

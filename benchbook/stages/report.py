@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchbook.reports import export, gather
+from benchbook.reports import export
+from benchbook.reports.gather import gather
 from benchbook.reports.html import page
 from benchbook.results.paths import report_folder, writable
 from benchbook.results.runs import find_run
