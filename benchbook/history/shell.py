@@ -1,0 +1,72 @@
+"""`history.sql`: the same views as text, for any DuckDB shell (`duckdb -init results/history.sql`).
+
+Paths are relative to the folder it was written from, the root of the repository, where results lie below it. Tables
+are globs, so that later runs show without rewriting; only where a glob would stumble over a damaged file are the
+readable files listed one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from benchbook.history.sources import Scope, Sources, scan
+from benchbook.history.views import (
+    answer_view,
+    answers_schema,
+    file_list,
+    library,
+    literal_path,
+    metrics_view,
+    question_texts,
+    quoted,
+    table_view,
+)
+from benchbook.results.paths import table_folder, writable
+from benchbook.results.schemas import TABLES
+from benchbook.results.store import PART
+from benchbook.results.whole import write_whole
+
+
+def write_views(results: str | Path = "results") -> Path:
+    """Write `results`/history.sql, whole, and return its path. Raises StorageError."""
+    folder = _named(Path(results))
+    with duckdb.connect(":memory:") as con:
+        sources = scan(con, folder, Scope())
+    target = Path(results) / "history.sql"
+    with writable(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, views_text(folder, sources).encode())
+    return target
+
+
+def views_text(folder: Path, sources: Sources) -> str:
+    """The whole text; `folder` is the results folder as the reader's shell will find it."""
+    passed_over = [f"-- passed over: {damage}" for damage in sources.damaged]
+    head = [
+        "-- Benchbook's history as views; read it from the folder in which `benchbook` runs:",
+        f"--     duckdb -init {folder.as_posix()}/history.sql",
+        "-- Tables: runs, trials, calls, responses, spans, scores, checks. Questions: answers.latency and so on.",
+        *passed_over,
+    ]
+    tables = [table_view(table, _source(folder, table, sources)) for table in TABLES]
+    answers = [answer_view(question) for question in question_texts()]
+    return "\n".join(["\n".join(head), *tables, metrics_view(), library(), answers_schema(), *answers])
+
+
+def _source(folder: Path, table: str, sources: Sources) -> str | None:
+    files: Sequence[str] = sources.files.get(table, ())
+    if not files:
+        return None
+    under = table_folder(folder, table)
+    if any(Path(damage.file).name == PART and Path(damage.file).is_relative_to(under) for damage in sources.damaged):
+        return file_list(Path(path).as_posix() for path in files)
+    return quoted(f"{literal_path(under.as_posix())}/run_id=*/{PART}")
+
+
+def _named(results: Path) -> Path:
+    """Relative to the working directory when it lies below it, else absolute."""
+    whole, here = results.resolve(), Path.cwd().resolve()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole

@@ -1,0 +1,449 @@
+"""Every question of sql/*.sql against a slow plain answer, on generated histories."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbook.history import ask, questions
+from benchbook.stats.compare import LATENCY_METRICS, METRIC_DIRECTION
+from benchbook.stats.proportions import wilson
+from benchbook.stats.quantiles import interpolated, interval_ranks, needs, quantile
+from tests.spec.sql.stored import Row, Stored, generated, grouped, run_row, trial_row
+
+SEEDS = (1, 2)
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stored, Path]:
+    stored = generated(request.param)
+    return stored, stored.write(tmp_path_factory.mktemp("history") / "results")
+
+
+def same(found: list[Row], expected: Iterable[Row]) -> None:
+    """Equal rows in equal order; floats to 12 digits; columns that `expected` leaves out are not looked at."""
+    expected = list(expected)
+    assert len(found) == len(expected)
+    for seen, wanted in zip(found, expected, strict=True):
+        for name, value in wanted.items():
+            close = pytest.approx(value, rel=1e-12, abs=1e-12) if isinstance(value, float) else value
+            assert seen[name] == close, (name, seen, wanted)
+
+
+def counts(rows: list[Row]) -> Row:
+    by = {
+        status: sum(row["status"] == status for row in rows) for status in ("success", "failure", "timeout", "skipped")
+    }
+    attempted = len(rows) - by["skipped"]
+    return {
+        "trials": len(rows),
+        "attempted": attempted,
+        "succeeded": by["success"],
+        "failed": by["failure"],
+        "timed_out": by["timeout"],
+        "skipped": by["skipped"],
+        "failure_share": (by["failure"] + by["timeout"]) / attempted if attempted else None,
+    }
+
+
+def numbers(rows: list[Row], metric: str) -> list[float]:
+    return sorted(row[metric] for row in rows if row["status"] == "success" and row[metric] is not None)
+
+
+def latency(rows: list[Row], metric: str) -> Row:
+    values = numbers(rows, metric)
+    answer: Row = {
+        "n": len(values),
+        "min": min(values, default=None),
+        "max": max(values, default=None),
+        "mean": statistics.fmean(values) if values else None,
+        "sd": statistics.stdev(values) if len(values) > 1 else None,
+    }
+    for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        found = quantile(values, q)
+        answer |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        answer[f"{name}_refused"] = found.refused
+    return answer
+
+
+def latencies(stored: Stored) -> list[Row]:
+    return [
+        {
+            "run_id": run,
+            "target": target,
+            "workload": workload,
+            "metric": metric,
+            **counts(rows),
+            **latency(rows, metric),
+        }
+        for (run, target, workload), rows in in_order(stored.measured(), "run_id", "target", "workload")
+        for metric in LATENCY_METRICS
+    ]
+
+
+def in_order(rows: list[Row], *names: str) -> list[tuple[tuple[Any, ...], list[Row]]]:
+    return sorted(grouped(rows, *names).items(), key=lambda item: [(value is None, value) for value in item[0]])
+
+
+def test_every_question_is_asked_here_and_says_its_grain() -> None:
+    source = Path(__file__).read_text()
+    for name, grain in questions().items():
+        assert f'ask("{name}"' in source, name
+        assert grain.startswith("One row per "), name
+
+
+def test_latency(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    expected = latencies(stored)
+    same(ask("latency", results), expected)
+    assert {row["p95"] is None for row in expected} == {True, False}
+    assert any(row["n"] == 0 and row["attempted"] for row in expected)
+
+
+def test_latency_at_another_confidence(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    for row in ask("latency", results, confidence=0.8, runs=["r2"]):
+        rows = stored.measured(run_id="r2", target=row["target"], workload=row["workload"])
+        found = quantile(numbers(rows, row["metric"]), 0.95, 0.8)
+        assert (row["p95_low"], row["p95_high"], row["p95_refused"]) == (found.low, found.high, found.refused)
+
+
+def test_summary_is_latency_in_wide_form(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    long = grouped(ask("latency", results), "run_id", "target", "workload")
+    found = ask("summary", results)
+    assert [(row["run_id"], row["target"], row["workload"]) for row in found] == list(long)
+    for row, parts in zip(found, long.values(), strict=True):
+        rows = stored.measured(run_id=row["run_id"], target=row["target"], workload=row["workload"])
+        scores = [trial["score"] for trial in rows if trial["score"] is not None]
+        wanted = {"score": statistics.fmean(scores) if scores else None, "scored": len(scores), "verdict": "VALID"}
+        same([row], [{**counts(rows), "n": counts(rows)["succeeded"], **wanted, "provider": "openai"}])
+        for part in parts:
+            for name in ("n", "min", "max", "mean", "sd", "p50", "p95_low", "p95_high", "p99", "p99_refused"):
+                assert row[f"{part['metric']}_{name}"] == part[name]
+
+
+def test_throughput(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    attempted = [row for row in stored.measured() if row["status"] != "skipped"]
+    calls = grouped(stored.rows["calls"], "run_id", "target")
+    expected = []
+    for (run, target), rows in in_order(attempted, "run_id", "target"):
+        windows = {
+            offset: (min(row["started_ns"] for row in part), max(row["ended_ns"] for row in part))
+            for (offset,), part in grouped(rows, "wall_offset_ns").items()
+        }
+        window_s = sum(closes - opens for opens, closes in windows.values()) / 1e9
+        sent = [
+            call for call in calls[run, target] if call["sent_ns"] is not None and call["wall_offset_ns"] in windows
+        ]
+        tokens = [
+            tokens_inside(call, *windows[call["wall_offset_ns"]]) for call in sent if call["tokens_out"] is not None
+        ]
+        expected.append(
+            {
+                "run_id": run,
+                "target": target,
+                "sessions": len(windows),
+                "window_s": window_s,
+                "attempted": len(rows),
+                "trials_per_s": counts(rows)["succeeded"] / window_s,
+                "attempts_per_s": len(rows) / window_s,
+                "mean_in_flight": sum(row["ended_ns"] - row["started_ns"] for row in rows) / 1e9 / window_s,
+                "calls": len(sent),
+                "calls_without_tokens": len(sent) - len(tokens),
+                "tokens_out": math.fsum(tokens) if tokens else None,
+                "tokens_per_s": math.fsum(tokens) / window_s if tokens else None,
+            }
+        )
+    same(ask("throughput", results), expected)
+    assert {row["sessions"] for row in expected} >= {2}
+
+
+def tokens_inside(call: Row, opens: int, closes: int) -> float:
+    if call["chunk_offsets_us"]:
+        stamps = [call["sent_ns"] + 1000 * offset for offset in call["chunk_offsets_us"]]
+        sizes = call["chunk_sizes"] if sum(call["chunk_sizes"]) else [1] * len(stamps)
+    else:
+        stamps, sizes = [call["closed_ns"] if call["last_byte_ns"] is None else call["last_byte_ns"]], [1]
+    inside = sum(size for at, size in zip(stamps, sizes, strict=True) if opens <= at <= closes)
+    return call["tokens_out"] * inside / sum(sizes)
+
+
+@pytest.mark.parametrize(
+    "slos",
+    [{"ttft_ms": 30.0}, {"e2e_ms": 60, "tokens_per_s_user": 5}, {}, None],
+    ids=["one", "both ways", "none", "default"],
+)
+def test_goodput(history: tuple[Stored, Path], slos: dict[str, float] | None) -> None:
+    stored, results = history
+    limits = {"ttft_ms": 500} if slos is None else slos
+    expected = []
+    for (run, target, workload), rows in in_order(stored.measured(), "run_id", "target", "workload"):
+        good = sum(row["status"] == "success" and all(meets(row, *limit) for limit in limits.items()) for row in rows)
+        tried = [row for row in rows if row["status"] != "skipped"]
+        sessions = grouped(tried, "wall_offset_ns").values()
+        window_s = sum(max(r["ended_ns"] for r in part) - min(r["started_ns"] for r in part) for part in sessions) / 1e9
+        share = wilson(good, len(tried))
+        expected.append(
+            {
+                "run_id": run,
+                "target": target,
+                "workload": workload,
+                "slos": limits,
+                "good": good,
+                "window_s": window_s if tried else None,
+                "goodput_per_s": good / window_s if tried else None,
+                "good_share": share.share,
+                "good_share_low": share.low,
+                "good_share_high": share.high,
+            }
+        )
+    same(ask("goodput", results, slos=slos), expected)
+
+
+def meets(row: Row, metric: str, limit: float) -> bool:
+    if row[metric] is None:
+        return False
+    return row[metric] >= limit if METRIC_DIRECTION[metric] == "higher" else row[metric] <= limit
+
+
+def test_errors(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    tried = [row for row in stored.measured() if row["status"] != "skipped"]
+    calls = [row for row in stored.rows["calls"] if row["phase"] == "measured"]
+    bad = {
+        "trial": [row for row in tried if row["status"] != "success"],
+        "attempt": [row for row in calls if row["error_kind"] is not None],
+    }
+    every = {"trial": grouped(tried, "run_id", "target"), "attempt": grouped(calls, "run_id", "target")}
+    expected = []
+    for level, rows in bad.items():
+        for (run, target, kind), part in grouped(
+            [{**row, "error_kind": row.get("error_kind") or "unknown"} for row in rows],
+            "run_id",
+            "target",
+            "error_kind",
+        ).items():
+            attempted = len(every[level][run, target])
+            key = {"run_id": run, "target": target, "level": level, "error_kind": kind}
+            expected.append({**key, "n": len(part), "attempted": attempted, "share": len(part) / attempted})
+    expected.sort(key=lambda row: (row["run_id"], row["target"], row["level"] != "trial", -row["n"], row["error_kind"]))
+    same(ask("errors", results), expected)
+
+
+def test_failures_and_skipped(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    failed = [row for row in stored.rows["trials"] if row["status"] in ("failure", "timeout")]
+    failed.sort(key=lambda row: (row["run_id"], row["target"], row["position"]))
+    same(
+        ask("failures", results),
+        [{name: row.get(name) for name in ("trial_id", "status", "error_kind", "phase")} for row in failed],
+    )
+    skipped = [
+        {**row, "reason": row.get("error_message") or "no reason given"}
+        for row in stored.rows["trials"]
+        if row["status"] == "skipped"
+    ]
+    same(
+        ask("skipped", results),
+        [
+            {"run_id": run, "target": target, "workload": workload, "reason": reason, "trials": len(rows)}
+            for (run, target, workload, reason), rows in in_order(skipped, "run_id", "target", "workload", "reason")
+        ],
+    )
+
+
+def test_tokens_cost(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    tried = [row for row in stored.rows["trials"] if row["status"] != "skipped"]
+    expected = []
+    for (run, target, workload, phase), rows in in_order(tried, "run_id", "target", "workload", "phase"):
+        costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
+        tokens = [row["tokens_out"] for row in rows if row["tokens_out"] is not None]
+        succeeded = counts(rows)["succeeded"]
+        whole = len(costs) == len(rows) and succeeded
+        expected.append(
+            {
+                "run_id": run,
+                "target": target,
+                "workload": workload,
+                "phase": phase,
+                "attempted": len(rows),
+                "succeeded": succeeded,
+                "calls": sum(row["calls"] for row in rows),
+                "tokens_in": sum(row["tokens_in"] for row in rows),
+                "tokens_out": sum(tokens) if tokens else None,
+                "tokens_reasoning": None,
+                "trials_without_tokens": len(rows) - len(tokens),
+                "cost_usd": math.fsum(costs) if costs else None,
+                "trials_without_cost": len(rows) - len(costs),
+                "cost_usd_per_success": math.fsum(costs) / succeeded if whole else None,
+            }
+        )
+    expected.sort(key=lambda row: (row["run_id"], row["target"], row["workload"], row["phase"] != "warmup"))
+    same(ask("tokens_cost", results), expected)
+
+
+def test_scores(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    trials = {(row["run_id"], row["trial_id"]): row for row in stored.measured(status="success")}
+    judged = [
+        {**trials[score["run_id"], score["trial_id"]], **score}
+        for score in stored.rows["scores"]
+        if (score["run_id"], score["trial_id"]) in trials
+    ]
+    names = ("run_id", "target", "workload", "dataset", "category", "scorer")
+    expected = []
+    for key, rows in in_order(judged, *names):
+        share = wilson(sum(row["passed"] for row in rows), len(rows))
+        values = {"n": len(rows), "cases": len({row["test_id"] for row in rows}), "passes": share.count}
+        values |= {"mean": statistics.fmean(row["value"] for row in rows), "pass_share": share.share}
+        expected.append(
+            dict(zip(names, key, strict=True)) | values | {"pass_share_low": share.low, "pass_share_high": share.high}
+        )
+    same(ask("scores", results), expected)
+
+
+def test_slowest(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    found = [row for row in stored.measured(status="success") if row["response_ms"] is not None]
+    expected = []
+    for (run, target), rows in in_order(found, "run_id", "target"):
+        rows.sort(key=lambda row: (-row["response_ms"], row["trial_id"]))
+        for rank, row in enumerate(rows[:4], 1):
+            expected.append(
+                {"run_id": run, "target": target, "rank": rank, "trial_id": row["trial_id"], "e2e_ms": row["e2e_ms"]}
+            )
+    same(ask("slowest", results, top=4), expected)
+    assert max(row["rank"] for row in ask("slowest", results)) == 20
+
+
+def test_cases(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    names = ("run_id", "target", "workload", "dataset", "test_id")
+    expected = []
+    for key, rows in in_order(stored.measured(), *names):
+        scores = [row["score"] for row in rows if row["score"] is not None]
+        row = {"attempted": counts(rows)["attempted"], "n": counts(rows)["succeeded"], "scored": len(scores)}
+        row["score"] = statistics.fmean(scores) if scores else None
+        for metric in ("ttft_ms", "e2e_ms", "response_ms", "tokens_per_s_user", "tokens_out"):
+            values = numbers(rows, metric)
+            row[f"{metric}_median"] = statistics.median(values) if values else None
+        row["e2e_ms_max"] = max(numbers(rows, "e2e_ms"), default=None)
+        expected.append(dict(zip(names, key, strict=True)) | row)
+    same(ask("cases", results), expected)
+
+
+def test_curves(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    expected = []
+    for (run, target, workload), rows in in_order(stored.measured(), "run_id", "target", "workload"):
+        for metric in LATENCY_METRICS:
+            values = numbers(rows, metric)
+            for rank, value in enumerate(values, 1):
+                row = {
+                    "run_id": run,
+                    "target": target,
+                    "workload": workload,
+                    "metric": metric,
+                    "rank": rank,
+                    "value": value,
+                }
+                share = {"share": rank / len(values), "share_attempted": rank / counts(rows)["attempted"]}
+                expected.append(row | share)
+    same(ask("curves", results), expected)
+
+
+def test_adjusted(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    expected = []
+    for (run, target, workload), rows in in_order(stored.measured(), "run_id", "target", "workload"):
+        for metric in ("ttfb_ms", "ttft_ms", "ttfo_ms", "e2e_ms", "response_ms"):
+            if values := numbers(rows, metric):
+                failures = counts(rows)["failed"] + counts(rows)["timed_out"]
+                key = {"run_id": run, "target": target, "workload": workload, "metric": metric}
+                expected += [{**key, "quantile": q, **adjusted(values, failures, q)} for q in (0.5, 0.95, 0.99)]
+    same(ask("adjusted", results), expected)
+    assert {row["says"] for row in expected} >= {None, "unbounded", "unbounded above"}
+
+
+def adjusted(values: list[float], failures: int, q: float) -> Row:
+    padded = [*values, *[math.inf] * failures]
+    n = len(padded)
+    ranks = interval_ranks(n, q)
+    if ranks is None:
+        return {"n": n, "value": None, "low": None, "high": None, "says": f"needs {needs(q)}, has {n}"}
+    value = interpolated(padded, q) if math.ceil((n - 1) * q) < len(values) else math.inf
+    low, high = padded[ranks[0] - 1], padded[ranks[1] - 1]
+    says = "unbounded" if value == math.inf else "unbounded above" if high == math.inf else None
+    return {
+        "n": n,
+        **{k: None if v == math.inf else v for k, v in (("value", value), ("low", low), ("high", high))},
+        "says": says,
+    }
+
+
+def test_warmup(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    good = [row for row in stored.rows["calls"] if row["error_kind"] is None and row["sent_ns"] is not None]
+    expected = []
+    for key, rows in grouped(good, "run_id", "target", "phase", "cold").items():
+        for metric in ("connect_ms", "ttfb_ms", "ttft_ms", "e2e_ms"):
+            if values := [row[metric] for row in rows if row[metric] is not None]:
+                row = dict(zip(("run_id", "target", "phase", "cold"), key, strict=True)) | {
+                    "metric": metric,
+                    "n": len(values),
+                }
+                expected.append(row | {"min": min(values), "median": statistics.median(values), "max": max(values)})
+    expected.sort(key=lambda r: (r["run_id"], r["target"], r["phase"] != "warmup", not r["cold"], r["metric"]))
+    same(ask("warmup", results), expected)
+
+
+def test_trial_time(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    expected = []
+    for target in ("alpha", "beta", "gamma"):
+        for run in ("r3", "r2", "r1"):
+            found = quantile(numbers(stored.measured(run_id=run, target=target), "wall_ms"), 0.5)
+            if found.value is not None:
+                bounds = {"wall_ms_p50_low": found.low, "wall_ms_p50_high": found.high}
+                expected.append({"target": target, "run_id": run, "n": found.n, "wall_ms_p50": found.value, **bounds})
+                break
+    same(ask("trial_time", results), expected)
+
+
+def test_overview_and_quality(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    targets = {
+        run: sorted({row["target"] for row in rows})
+        for (run,), rows in grouped(stored.rows["trials"], "run_id").items()
+    }
+    same(
+        ask("overview", results),
+        [{"run_id": run, "targets": targets[run], "status": "finished"} for run in ("r1", "r2", "r3")],
+    )
+    same(ask("quality", results), stored.rows["checks"])
+
+
+def test_many_values(tmp_path: Path) -> None:
+    """More than a curve has points for, and enough for a p99."""
+    rng = random.Random(3)
+    stored = Stored()
+    stored.rows["runs"].append(run_row("r1"))
+    stored.rows["trials"] = [trial_row("r1", i, ttft_ms=rng.lognormvariate(3, 1)) for i in range(701)]
+    values = sorted(row["ttft_ms"] for row in stored.rows["trials"])
+    results = stored.write(tmp_path)
+    same(
+        [row for row in ask("latency", results) if row["metric"] == "ttft_ms"], [latency(stored.measured(), "ttft_ms")]
+    )
+    points = ask("curves", results)
+    assert [points[0]["rank"], points[-1]["rank"], len(points)] == [1, 701, 200]
+    assert all(point["value"] == values[point["rank"] - 1] for point in points)
+    assert [point["rank"] for point in points] == sorted({point["rank"] for point in points})
