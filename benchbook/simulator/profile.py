@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from benchbook.config.documents import Lines, parse, where
 from benchbook.errors import PlanError
 from benchbook.simulator.fault_kinds import FAULTS, Fault, Spec
 
@@ -193,7 +193,7 @@ def load_profile(path: str | Path | None) -> Profile:
         raise PlanError(str(path), "no such profile", "ready ones lie under datasets/simulator/") from None
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(str(path), f"can't be read ({error})", "a profile is a UTF-8 YAML file") from None
-    document, lines = _parse(text, str(path))
+    document, lines = parse(text, str(path), f"a profile has the fields {_names(Profile)}")
     if "folder" in document:
         raise PlanError(f"{path}:{lines['folder',]}", "folder: unknown field", "dataset paths start at the profile")
     try:
@@ -202,50 +202,16 @@ def load_profile(path: str | Path | None) -> Profile:
         raise _profile_error(error, str(path), document, lines) from None
 
 
-# ---------------------------------------------------------------- YAML with its lines
-
-_Lines = dict[tuple[str, ...], int]
-
-
-def _parse(text: str, source: str) -> tuple[dict[str, Any], _Lines]:
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{source}:{mark.line + 1}" if mark else source
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise PlanError(where, f"not valid YAML: {problem}", "check indentation and quotes on this line") from None
-    if node is None or document is None:
-        return {}, {}
-    if not isinstance(document, dict):
-        raise PlanError(source, "is not a profile", f"a profile has the fields {_names(Profile)}")
-    return document, dict(_lines(node, ()))
-
-
-def _lines(node: yaml.Node, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*place, str(key.value)), key.start_mark.line + 1
-            yield from _lines(value, (*place, str(key.value)))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield (*place, str(index)), value.start_mark.line + 1
-            yield from _lines(value, (*place, str(index)))
-
-
-def _profile_error(error: ValidationError, source: str, document: Mapping[str, Any], lines: _Lines) -> PlanError:
+def _profile_error(error: ValidationError, source: str, document: Mapping[str, Any], lines: Lines) -> PlanError:
     first = error.errors()[0]
     place = _place(first["loc"], document)
-    line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
     what = first["msg"].removeprefix("Value error, ")
     right = ""
     if first["type"] == "extra_forbidden":
         what, right = "unknown field", f"known here: {_names(_section(first['loc']))}"
     elif first["type"].startswith("union_tag"):
         what, right = f"unknown kind {first.get('ctx', {}).get('tag', '')!r}".strip(), "see docs/SIMULATOR.md"
-    where = f"{source}:{line}" if line else source
-    return PlanError(where, f"{'.'.join(place) or 'profile'}: {what}", right)
+    return PlanError(where(source, place, lines), f"{'.'.join(place) or 'profile'}: {what}", right)
 
 
 def _place(loc: tuple[Any, ...], document: Any) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ exchange that failed visibly keeps its slot through back-off and retry, as a rea
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.providers.calls import Asked
-from benchbook.records import Answer, Call, PlannedTrial, Trial
+from benchbook.records import RETRYABLE, Answer, Call, PlannedTrial, Trial
 from benchbook.workloads import Desk, Slot
 
 _SECOND_NS = 1_000_000_000
@@ -42,15 +43,18 @@ async def run(planned: PlannedTrial, desk: Desk, slot: Slot) -> Trial:
         call, answer = await desk.decode(raw)
         calls.append(call)
         answers.append(answer)
-        wait_s = desk.retries.next_wait(call, number, chance, deadline_ns)
-        if wait_s is None:
+        decision = desk.retries.decide(call, number, chance, deadline_ns)
+        if decision.wait_s is None:
             break
         waits_from = monotonic_ns()
-        await sleep_until(waits_from + round(wait_s * _SECOND_NS))
+        await sleep_until(waits_from + round(decision.wait_s * _SECOND_NS))
         await slot.retake()
         backoff_ns = monotonic_ns() - waits_from
     slot.release(calls[-1].closed_ns)
-    return finished(planned, (slot.intended_ns, started_ns), tuple(calls), tuple(answers))
+    trial = finished(planned, (slot.intended_ns, started_ns), tuple(calls), tuple(answers))
+    if trial.error_kind in RETRYABLE:
+        return replace(trial, error_message=f"{trial.error_message} ({decision.reason})")
+    return trial
 
 
 def finished(

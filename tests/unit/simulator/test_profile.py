@@ -92,7 +92,7 @@ def test_a_bad_profile_is_one_line(tmp_path: Path, text: str, line: int, words: 
 def test_what_is_no_profile_at_all(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="no such profile"):
         load_profile(tmp_path / "none.yaml")
-    with pytest.raises(PlanError, match="is not a profile"):
+    with pytest.raises(PlanError, match="is not a mapping"):
         load(tmp_path, "- a\n- b\n")
     (tmp_path / "latin.yaml").write_bytes(b"seed: \xff\xfe")
     with pytest.raises(PlanError, match="can't be read"):

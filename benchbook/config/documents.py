@@ -1,0 +1,79 @@
+"""YAML documents as plain data, with the line of every place in them, and overrides of single values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from benchbook.errors import PlanError
+
+Place = tuple[str, ...]
+"""A way into a document: keys, and numbers of list entries as texts."""
+Lines = Mapping[Place, int]
+"""Place -> YAML line, counted from 1."""
+
+
+def parse(text: str, source: str, right: str) -> tuple[dict[str, Any], Lines]:
+    """The document and the lines of its places; an empty text is an empty document.
+
+    Raises PlanError where it is not YAML or no mapping; `right` says what would be right then.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{source}:{mark.line + 1}" if mark else source
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise PlanError(where, f"not valid YAML: {problem}", "check indentation and quotes on this line") from None
+    if node is None or document is None:
+        return {}, {}
+    if not isinstance(document, dict):
+        raise PlanError(source, "is not a mapping", right)
+    return document, dict(_lines(node, ()))
+
+
+def _lines(node: yaml.Node | None, place: Place) -> Iterator[tuple[Place, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*place, str(key.value)), key.start_mark.line + 1
+            yield from _lines(value, (*place, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*place, str(index)), value.start_mark.line + 1
+            yield from _lines(value, (*place, str(index)))
+
+
+def where(source: str, place: Place, lines: Lines) -> str:
+    """`FILE:LINE` of the innermost part of the place that the document has, else the file."""
+    line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
+    return f"{source}:{line}" if line else source
+
+
+def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Apply `-S key=value` texts to a plan given as plain data, in place. Raises PlanError."""
+    for override in overrides:
+        _apply(document, override)
+
+
+def _apply(document: dict[str, Any], override: str) -> None:
+    """Apply `a.b.0.c=VALUE` (VALUE is YAML) to the document in place."""
+    key, sign, value = override.partition("=")
+    if not sign or not key:
+        raise PlanError(f"-S {override}", "is no override", "write -S section.field=value")
+    *parents, last = key.strip().split(".")
+    holder: Any = document
+    try:
+        for part in parents:
+            holder = holder[int(part)] if isinstance(holder, list) else holder.setdefault(part, {})
+        parsed = yaml.safe_load(value)
+        if isinstance(holder, list):
+            holder[int(last)] = parsed
+        else:
+            holder[last] = parsed
+    except (ValueError, IndexError, TypeError, AttributeError):
+        raise PlanError(f"-S {override}", "names no place in the plan", "list places count from 0") from None
+    except yaml.YAMLError:
+        raise PlanError(f"-S {override}", "the value is not valid YAML", "quote it") from None

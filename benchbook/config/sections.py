@@ -1,0 +1,178 @@
+"""The sections of a plan as frozen pydantic models: fields, defaults, bounds, and what the plan hash covers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from benchbook.records import Params, Price, Target
+
+SIMULATOR = "simulator"
+"""The base_url that stands for the simulator which `execute` starts."""
+
+_SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ParamsSpec(BaseModel):
+    """Sampling parameters; further keys go into the request's body as they are."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1)
+    top_p: float | None = Field(None, ge=0, le=1)
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+class TargetSpec(Section):
+    name: str = Field(min_length=1, pattern=r"^[^\s/\\]+$")
+    provider: str
+    model: str = Field(min_length=1)
+    base_url: str | None = None
+    wire: str | None = None
+    api_key_env: str | None = None
+    region: str | None = None
+    params: ParamsSpec = ParamsSpec()
+    price: str | None = None
+    stream: bool | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None or value == SIMULATOR or value.startswith(("http://", "https://")):
+            return value
+        raise ValueError(f"{value!r} is no address: write http://..., https://... or {SIMULATOR}")
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _variable_name(cls, value: str | None) -> str | None:
+        if value is not None and not value.replace("_", "a").isalnum():
+            raise ValueError("give the name of an environment variable, never the key itself")
+        return value
+
+
+class ClosedLoad(Section):
+    kind: Literal["closed"] = "closed"
+    concurrency: int = Field(5, ge=1, le=100_000)
+
+
+class ConstantLoad(Section):
+    kind: Literal["constant"]
+    rate: float = Field(gt=0, le=1_000_000)
+
+
+class PoissonLoad(Section):
+    kind: Literal["poisson"]
+    rate: float = Field(gt=0, le=1_000_000)
+    seed: int | None = None
+
+
+LoadSpec = Annotated[ClosedLoad | ConstantLoad | PoissonLoad, Field(discriminator="kind")]
+
+
+class RetriesSpec(Section):
+    """`attempts` counts the first one: 3 means at most two retries."""
+
+    attempts: int = Field(3, ge=1, le=20)
+    base_s: float = Field(1.0, ge=0)
+    cap_s: float = Field(30.0, ge=0)
+
+
+class ValidateSection(Section):
+    datasets: tuple[str, ...] = Field(min_length=1)
+    data_docs: bool = False
+
+
+class ExecuteSection(Section):
+    targets: tuple[TargetSpec, ...] = Field(min_length=1)
+    workloads: tuple[Literal["api"], ...] = Field(("api",), min_length=1)
+    stream: bool = True
+    load: LoadSpec = ClosedLoad()
+    repetitions: int = Field(10, ge=1)
+    warmup: int = Field(2, ge=0)
+    timeout_s: float = Field(60.0, gt=0)
+    delay_s: float = Field(0.0, ge=0)
+    retries: RetriesSpec = RetriesSpec()
+    seed: int = 42
+    simulator: str | None = None
+    budget_usd: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> ExecuteSection:
+        names = [target.name for target in self.targets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"target name {twice[0]!r} is used twice: names must be unique")
+        return self
+
+
+class StoreSection(Section):
+    compression: Literal["zstd", "snappy", "gzip", "none"] = "zstd"
+    bodies: Literal["all", "failures", "none"] = "all"
+    max_failure_share: float = Field(0.05, ge=0, le=1)
+    """Share of attempted trials that may fail or time out before the run counts as failed."""
+
+
+class AggregateSection(Section):
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    slos: dict[str, float] = {}
+
+
+class ReportSection(Section):
+    formats: tuple[Literal["console", "html", "json", "csv"], ...] = ("console", "html", "json", "csv")
+
+
+class PlanSpec(Section):
+    """A plan file, whole. `source` is the name the user knows it by."""
+
+    validate_: ValidateSection = Field(alias="validate")
+    execute: ExecuteSection
+    store: StoreSection = StoreSection()
+    aggregate: AggregateSection = AggregateSection()
+    report: ReportSection = ReportSection()
+    source: str = Field("", exclude=True)
+    prices: dict[str, Price] = Field(default_factory=dict, exclude=True)
+
+    def measured(self) -> dict[str, Any]:
+        """What the plan hash covers: the validate and execute sections and the resolved prices.
+
+        A budget says when to stop, not what to measure, and is left out.
+        """
+        execute = self.execute.model_dump(mode="json", exclude={"budget_usd"})
+        prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}
+        return {"validate": list(self.validate_.datasets), "execute": execute, "prices": prices}
+
+    def frozen(self) -> dict[str, Any]:
+        """The plan as a JSON-able dict that `thaw` reads back."""
+        body = self.model_dump(mode="json", by_alias=True)
+        prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}
+        return {"source": self.source, "sections": body, "prices": prices}
+
+    def targets(self) -> tuple[Target, ...]:
+        """The targets as records, with their resolved prices."""
+        return tuple(self._target(spec) for spec in self.execute.targets)
+
+    def _target(self, spec: TargetSpec) -> Target:
+        sampling = spec.params.model_dump(include=set(_SAMPLING))
+        return Target(
+            name=spec.name,
+            provider=spec.provider,
+            model=spec.model,
+            base_url=spec.base_url,
+            wire=spec.wire,
+            api_key_env=spec.api_key_env,
+            region=spec.region,
+            params=Params(**sampling, extra=dict(spec.params.model_extra or {})),
+            price=self.prices.get(spec.name),
+            stream=self.execute.stream if spec.stream is None else spec.stream,
+        )
+
+
+def price_fields(price: Price) -> dict[str, Any]:
+    """A price as a plain dict."""
+    return {name: getattr(price, name) for name in Price.__slots__}
