@@ -61,7 +61,12 @@ def damaged(results: str | Path = "results", *, deep: bool = False) -> list[Dama
 
 def query(results: str | Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of one SQL text over the whole history. Raises QueryError with DuckDB's message."""
-    return stumbling(Path(results), Scope(), lambda scope: _rows(opened(Path(results), scope, _asked(sql)), sql))
+
+    def attempt(scope: Scope) -> tuple[list[str], list[tuple[Any, ...]]]:
+        with opened(Path(results), scope, _asked(sql)) as con:
+            return rows_of(con, sql)
+
+    return stumbling(Path(results), Scope(), attempt)
 
 
 def opened(results: Path, scope: Scope, questions: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
@@ -104,16 +109,18 @@ def stumbling(results: Path, scope: Scope, attempt: Callable[[Scope], T]) -> T:
         raise QueryError("sql", message(error)) from None
 
 
+def rows_of(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows. Raises QueryError for a text without a statement."""
+    found = con.execute(sql)
+    if found is None:
+        raise QueryError("sql", "there is nothing to run")
+    return [column[0] for column in found.description or ()], found.fetchall()
+
+
 def message(error: Exception) -> str:
     """DuckDB's message in one line, with the candidates it proposes and without its drawing of the query."""
     text = str(error).split("\nLINE ")[0]
     return re.sub(r"\s+", " ", text).strip() or first_line(error)
-
-
-def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    with con:
-        found = con.execute(sql)
-        return [column[0] for column in found.description or ()], found.fetchall()
 
 
 def _asked(sql: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchbook.errors import QueryError, UnknownRunError
-from benchbook.history.door import opened, stumbling
+from benchbook.history.door import opened, rows_of, stumbling
 from benchbook.history.sources import Scope
 from benchbook.history.views import ANSWERS, library, question_texts, quoted
 from benchbook.results.schemas import TABLES
@@ -38,7 +38,7 @@ def ask(
     settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20).
     Raises QueryError for a question or setting that is none.
     """
-    names, rows = _answer(question, Path(results), runs, settings, read=_names_and_rows)
+    names, rows = _answer(question, Path(results), runs, settings, read=rows_of)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -46,7 +46,7 @@ def ask_table(
     question: str, results: str | Path = "results", *, runs: Collection[str] | None = None, **settings: Any
 ) -> pa.Table:
     """As `ask`, an Arrow table."""
-    return _answer(question, Path(results), runs, settings, read=lambda found: found.to_arrow_table())
+    return _answer(question, Path(results), runs, settings, read=lambda con, text: con.sql(text).to_arrow_table())
 
 
 def run_row(results: str | Path, run_id: str) -> dict[str, Any]:
@@ -62,8 +62,12 @@ def run_row(results: str | Path, run_id: str) -> dict[str, Any]:
 
 def select(results: Path, sql: str, *, runs: Collection[str] | None = None) -> list[dict[str, Any]]:
     """Rows of a query of the library's own, over the tables that it names."""
-    scope = Scope(_tables_in(sql), runs)
-    names, rows = stumbling(results, scope, lambda scope: _names_and_rows(opened(results, scope).execute(sql)))
+
+    def attempt(scope: Scope) -> tuple[list[str], list[tuple[Any, ...]]]:
+        with opened(results, scope) as con:
+            return rows_of(con, sql)
+
+    names, rows = stumbling(results, Scope(_tables_in(sql), runs), attempt)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -73,7 +77,7 @@ def _answer(
     runs: Collection[str] | None,
     settings: Mapping[str, Any],
     *,
-    read: Callable[[duckdb.DuckDBPyConnection], T],
+    read: Callable[[duckdb.DuckDBPyConnection, str], T],
 ) -> T:
     texts = question_texts()
     if question not in texts:
@@ -87,13 +91,9 @@ def _answer(
         with opened(results, scope, parts) as con:
             for statement in variables:
                 con.execute(statement)
-            return read(con.execute(text))
+            return read(con, text)
 
     return stumbling(results, scope, attempt)
-
-
-def _names_and_rows(found: duckdb.DuckDBPyConnection) -> tuple[list[str], list[tuple[Any, ...]]]:
-    return [column[0] for column in found.description or ()], found.fetchall()
 
 
 def _tables_in(text: str) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 -- One row per run, target, workload, dataset, category and scorer: mean score and share passed, with Wilson's interval.
 --
 -- Over measured trials that succeeded and have a score. The interval takes trials as independent: it speaks of these
--- prompts, not of others.
+-- prompts, not of others. (main.scores is the table: in the schema answers, scores is this question.)
 with judged as (
     select t.run_id, t.target, t.workload, t.dataset, t.category, t.test_id, s.scorer, s.value, s.passed
-    from trials as t join scores as s on s.run_id = t.run_id and s.trial_id = t.trial_id
+    from trials as t join main.scores as s on s.run_id = t.run_id and s.trial_id = t.trial_id
     where t.phase = 'measured' and t.status = 'success' and s.value is not null),
 counted as (
     select
