@@ -82,7 +82,7 @@ def trials_frame(trials: pd.DataFrame, calls: pd.DataFrame, facts: ResultFacts) 
             "token_slack": chain_slack(trials, TOKENS, floor=0),
             "usage_told": usage_told(trials, success),
             "parts_slack_ms": _parts_slack(trials),
-            "status_agrees": (success == trials["error_kind"].isna()).astype("float64"),
+            "status_agrees": _status_agrees(trials),
             "phase_agrees": [float(mine == planned) for mine, planned in zip(trials["phase"], phases, strict=True)],
             "calls_missing": (trials["calls"].astype("float64").fillna(0) - made).abs(),
         }
@@ -197,6 +197,14 @@ def _column(table: pd.DataFrame, name: str) -> tuple[Any, Any]:
     if name.endswith("_ns"):
         return column.fillna(0).to_numpy(dtype="int64"), there
     return column.astype("float64").fillna(0.0).to_numpy(), there
+
+
+def _status_agrees(trials: pd.DataFrame) -> Any:
+    """1 where a success has no error kind, a failure or timeout has one, a skipped trial says why."""
+    kind, status = trials["error_kind"].notna(), trials["status"]
+    skipped = status == "skipped"
+    agrees = (skipped & trials["error_message"].notna()) | (~skipped & (kind == (status != "success")))
+    return agrees.astype("float64")
 
 
 def _parts_slack(trials: pd.DataFrame) -> Any:

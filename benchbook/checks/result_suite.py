@@ -143,6 +143,8 @@ class _Words:
                 value = source[column]
                 if pd.isna(value):
                     continue
+                if column.endswith("_ns") or column.startswith("tokens"):
+                    value = int(value)  # a column with nulls holds floats
                 if before is not None and value < before[1]:
                     law = " <= ".join(chain if floor is None else ("0", *chain))
                     yield f"{self.name(row)}: {column} {value} is below {before[0]} {before[1]}; right is {law}"
@@ -175,7 +177,7 @@ class _Words:
         source = self.source(row)
         yield (
             f"{self.name(row)}: status {source['status']} with error_kind {source['error_kind']}; "
-            "a success has none, any other status has one"
+            "a success has none, a failure or timeout has one, a skipped trial has its reason in error_message"
         )
 
     def phase(self, row: int) -> Iterator[str]:

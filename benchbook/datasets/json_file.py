@@ -30,10 +30,12 @@ def parse_json(text: str, path: str, first_line: int) -> tuple[Any, tuple[Note, 
         return made
 
     def integer(digits: str) -> int | float:
-        if len(digits) > 18 and not -(2**63) <= (value := float(digits)) < 2**63:
-            found.append((f"the integer {digits[:40]} is beyond 64 bits", "write a smaller number, or text"))
+        if len(digits) < 19:
+            return int(digits)
+        if len(digits) <= 20 and -(2**63) <= (value := int(digits)) < 2**63:
             return value
-        return int(digits)
+        found.append((f"the integer {digits[:40]} is beyond 64 bits", "write a smaller number, or text"))
+        return 0
 
     def constant(name: str) -> None:
         found.append((f"{name} is no JSON value", "write a number or null"))

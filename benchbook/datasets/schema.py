@@ -21,13 +21,14 @@ SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
 _LAX_TEXT = ConfigDict(coerce_numbers_to_str=True)
 _Number = Annotated[float, Strict()]
 _Whole = Annotated[int, Strict()]
-_Stop = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+_Text = Annotated[str, Strict()]
+_Stop = Annotated[list[_Text], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 _Scorer = Annotated[dict[str, Any], BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)]
 
 
 class _Tool(TypedDict, total=False):
-    name: Required[str]
-    description: str | None
+    name: Required[_Text]
+    description: _Text | None
     parameters: dict[str, Any] | None
 
 

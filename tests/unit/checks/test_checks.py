@@ -1,0 +1,356 @@
+"""The suites, on real files and tables. One module: Great Expectations takes seconds to import, once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from benchbook.checks import ResultFacts, check_datasets, check_results, write_data_docs
+from benchbook.checks.engine import Rule, evaluate
+from benchbook.datasets import files
+from benchbook.records import Check
+from benchbook.results.schemas import CALLS, TRIALS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# ---------------------------------------------------------------- datasets
+
+BAD_CASES: list[dict[str, Any]] = [
+    {"id": "a", "prompt": "hi {{x}}", "system": "{{y}}", "expected": "z"},
+    {"id": "a", "prompt": "hi", "expected": "z", "config": {
+        "seed": -1, "max_tokens": 0, "top_p": 1.5, "temperature": 2.1,
+    }},
+    {"id": " ", "prompt": "hi", "expected": "z"},
+    {"id": "d", "prompt": "\ufffd\x01\ud800", "category": " x", "expected": "z", "variables": {}},
+    {"id": "e", "prompt": " \n ", "expected": "z"},
+    {"id": "f", "prompt": "q", "config": {"scorer": "numeric"}, "expected": "abc"},
+    {"id": "g", "prompt": "r", "config": {"scorer": "magic"}, "expected": "abc"},
+    {"id": "h"},
+    {"id": "i", "prompt": "nothing to judge by"},
+]  # fmt: skip
+PROBLEMS = [
+    ("schema", "case h, field prompt: neither prompt nor messages is there"),
+    ("id_well_formed", "case number 3, field id: is empty; write 1 to 200 characters"),
+    ("id_unique", "case a, field id: case number 1 has the id of number 2; give it an id of its own"),
+    ("id_unique", "case a, field id: case number 2 has the id of number 1; give it an id of its own"),
+    ("category_well_formed", "case d, field category: is ' x'; write up to 100 characters"),
+    ("version_well_formed", "field version: is 'one'; write it like 1, 1.0, 1.2.3 or 2026-11-21"),
+    ("schema_version_known", "field schema_version: is '2'; this release reads version 1"),
+    ("templates_resolvable", "case a, field prompt: the variable 'x' is not defined"),
+    ("templates_resolvable", "case a, field system: the variable 'y' is not defined"),
+    ("prompt_length", "case e, field prompt: is blank once rendered; write 1 to 2,000,000 characters"),
+    ("temperature_in_range", "field defaults.temperature: is 5; write 0 to 2"),
+    ("temperature_in_range", "case a, field config.temperature: is 2.1; write 0 to 2"),
+    ("top_p_in_range", "case a, field config.top_p: is 1.5; write 0 to 1"),
+    ("max_tokens_in_range", "case a, field config.max_tokens: is 0; write 1 to 1,000,000"),
+    ("seed_in_range", "case a, field config.seed: is -1; write 0 to 9,223,372,036,854,775,807"),
+    ("text_clean", "case d, field prompt: holds U+FFFD (a replacement character"),
+    ("scorer_known", "case g, field config.scorer: there is no scorer 'magic'; choose exact, contains,"),
+    ("scorer_complete", "case f, field config.scorer: numeric needs an expected number; 'abc' holds none"),
+]
+NOTES = [
+    ("nothing_unused", "field owner: unknown field"),
+    ("judgeable", "case i, field expected: neither expected nor references is there"),
+    ("prompt_unique", "case a: what is sent is the same as in case number 3"),
+    ("prompt_unique", "case number 3: what is sent is the same as in case a"),
+]
+
+
+def put(path: Path, cases: list[dict[str, Any]], **header: Any) -> Path:
+    path.write_text(json.dumps({"name": path.stem, **header, "test_cases": cases}), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    header = {"version": "one", "schema_version": "2", "owner": "me", "defaults": {"temperature": 5}}
+    return put(tmp_path / "bad.json", BAD_CASES, **header)
+
+
+def test_the_built_in_datasets_pass() -> None:
+    found = check_datasets(files([ROOT / "datasets"]))
+    assert (found.problems, found.notes) == ((), ())
+    assert len(found.datasets) == 4
+    assert {check.subject for check in found.checks} == {str(path) for path in files([ROOT / "datasets"])}
+    assert all(check.success and check.suite == "dataset" for check in found.checks)
+
+
+def test_every_failure_is_listed_with_its_place(bad: Path) -> None:
+    found = check_datasets([bad])
+    for expected, severity, lines in ((PROBLEMS, "critical", found.problems), (NOTES, "warning", found.notes)):
+        failed = [(one.name, line) for one in found.checks if one.severity == severity for line in one.failures]
+        assert [line for _, line in failed] == list(lines)
+        assert len(failed) == len(expected), failed
+        for (name, line), (expected_name, start) in zip(failed, expected, strict=True):
+            assert name == expected_name
+            assert line.startswith(f"{bad}, {start}"), line
+    assert not [line for line in (*found.problems, *found.notes) if not line.isprintable()]
+
+
+def test_counts_are_of_what_was_judged(bad: Path) -> None:
+    checks = {check.name: check for check in check_datasets([bad]).checks}
+    assert (checks["id_unique"].observed, checks["id_unique"].unexpected) == (8, 2)
+    assert (checks["version_well_formed"].observed, checks["version_well_formed"].unexpected) == (1, 1)
+    assert (checks["temperature_in_range"].observed, checks["temperature_in_range"].unexpected) == (2, 2)
+    assert (checks["schema"].observed, checks["schema"].unexpected) == (8, 1)
+
+
+def test_checks_are_the_same_every_time_and_can_be_written_down(bad: Path) -> None:
+    import orjson
+
+    first, second = check_datasets([bad]).checks, check_datasets([bad]).checks
+    assert first == second
+    assert orjson.dumps([check.failures for check in first])
+
+
+def test_files_are_judged_apart(tmp_path: Path) -> None:
+    case = {"id": "a", "prompt": "x", "expected": "z"}
+    one, two = put(tmp_path / "one.json", [case]), put(tmp_path / "two.json", [case, {**case, "id": "b"}])
+    found = check_datasets([one, two])
+    assert found.problems == ()
+    assert {check.subject for check in found.checks if not check.success} == {str(two)}
+
+
+def test_a_default_scorer_is_blamed_once(tmp_path: Path) -> None:
+    cases = [{"id": str(n), "prompt": f"x{n}", "expected": "1"} for n in range(3)]
+    unknown = put(tmp_path / "u.json", cases, defaults={"scorer": "magic"})
+    incomplete = put(tmp_path / "i.json", cases, defaults={"scorer": "json_schema"})
+    assert [line.partition(", ")[2] for line in check_datasets([unknown, incomplete]).problems] == [
+        "field defaults.scorer: there is no scorer 'magic'; choose exact, contains, references, numeric, json_schema",
+        "field defaults.scorer: json_schema needs a schema; give the scorer what it needs, or choose another",
+    ]
+
+
+def test_files_that_cannot_be_read_fail_too(tmp_path: Path) -> None:
+    (tmp_path / "bytes.json").write_bytes(b"\xff")
+    found = check_datasets([tmp_path / "gone.json", tmp_path / "bytes.json"])
+    assert [line.partition(": ")[2].partition(";")[0] for line in found.problems] == [
+        "no such file or folder",
+        "byte 0 (0xff) is no UTF-8",
+    ]
+    assert found.datasets == ()
+
+
+def test_messages_are_judged_like_prompts(tmp_path: Path) -> None:
+    turn = {"role": "user", "content": "{{v}}"}
+    cases = [
+        {"id": "a", "messages": [turn], "variables": {"v": " "}, "expected": "x"},
+        {"id": "b", "messages": [turn], "variables": {"v": "\x1b"}, "expected": "x"},
+        {"id": "c", "messages": [{**turn, "role": "tool"}], "variables": {"v": "y"}, "expected": "x"},
+        {"id": "d", "messages": [turn], "variables": {"v": "y"}, "expected": "x"},
+    ]
+    path = put(tmp_path / "m.json", cases)
+    assert [line.removeprefix(f"{path}, ").partition(";")[0] for line in check_datasets([path]).problems] == [
+        "case a, field messages: is blank once rendered",
+        "case b, field variables.v: holds U+001B (a control character), first at character 2",
+    ]
+    assert check_datasets([path]).notes == ()
+
+
+def test_data_docs_are_pages(tmp_path: Path, bad: Path) -> None:
+    page = write_data_docs([bad], tmp_path / "docs")
+    assert page.is_file()
+    assert any((tmp_path / "docs" / "validations").rglob("*.html"))
+
+
+def test_a_rule_that_cannot_be_evaluated_fails() -> None:
+    rule = Rule("broken", "nowhere", lambda x: x.ExpectColumnValuesToBeNull(column="nowhere"), lambda _: iter(()))
+    outcome = evaluate(pd.DataFrame({"row": [0], "here": [1]}), [rule])["broken"]
+    assert outcome.fault
+    assert "nowhere" in outcome.fault
+
+
+# ---------------------------------------------------------------- results
+
+TRIAL: dict[str, Any] = {
+    "status": "success", "phase": "measured", "intended_ns": 1000, "started_ns": 1001, "ended_ns": 2000, "calls": 1,
+    "wall_ms": 1.0, "model_ms": 0.75, "tool_ms": 0.0, "human_wait_ms": 0.0, "rate_limit_wait_ms": 0.125,
+    "orchestration_ms": 0.125, "ttfb_ms": 1.0, "ttft_ms": 2.0, "ttfo_ms": 3.0, "e2e_ms": 5.0, "response_ms": 5.5,
+    "schedule_lag_ms": 0.0, "tokens_in": 10, "tokens_cached": 10, "tokens_out": 7, "tokens_reasoning": 7,
+    "cost_usd": 0.0,
+}  # fmt: skip
+CALL: dict[str, Any] = {
+    "attempt": 1, "phase": "measured", "intended_ns": 1000, "taken_up_ns": 1001, "sent_ns": 1100, "first_byte_ns": 1200,
+    "first_chunk_ns": 1300, "first_reasoning_ns": 1300, "first_output_ns": 1350, "last_chunk_ns": 1400,
+    "last_byte_ns": 1450, "closed_ns": 1500, "ttfb_ms": 1.0, "ttft_ms": 2.0, "e2e_ms": 5.0, "response_ms": 5.5,
+    "tokens_in": 10, "tokens_out": None, "provenance": [("tokens_out", "missing: not reported")],
+    "chunk_offsets_us": [5, 5, 9], "chunk_sizes": [1, 0, 2], "chunk_kinds": ["text", "reasoning", "tool"],
+}  # fmt: skip
+NAMES = ("w", "t1", "t2", "t3")
+PLANNED = {name: "warmup" if name == "w" else "measured" for name in NAMES}
+COUNTS = {"planned": 4, "succeeded": 2, "failed": 1, "timed_out": 0, "skipped": 1, "not_started": 0}
+
+
+def run_tables(
+    trial: Mapping[str, Any] | None = None, call: Mapping[str, Any] | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of a sound run: a warm-up, a success, a failure of two attempts, a skipped trial; t1 is changed as told."""
+    sound = {name: {"trial_id": name, **TRIAL, "phase": PLANNED[name]} for name in NAMES}
+    sound["t1"] |= trial or {}
+    failure = {"status": "failure", "error_kind": "reset", "calls": 2, "e2e_ms": None, "response_ms": None}
+    sound["t2"] |= {**failure, "tokens_out": None, "tokens_reasoning": None}
+    nothing = dict.fromkeys(name for name in TRIAL if name.endswith("_ms") or name.startswith("tokens"))
+    sound["t3"] |= {**nothing, "status": "skipped", "error_message": "no such model", "calls": 0}
+    sound["t3"] |= {"intended_ns": 5, "started_ns": 5, "ended_ns": 5}
+    unsent = dict.fromkeys(name for name in CALL if name.endswith("_ms") or name.startswith(("first", "last", "sent")))
+    refused = {**CALL, **unsent, "error_kind": "refused", "provenance": [], "chunk_offsets_us": []}
+    refused |= {"chunk_sizes": [], "chunk_kinds": []}
+    calls = [
+        {"trial_id": "w", "call_id": "w-1", **CALL},
+        {"trial_id": "t1", "call_id": "t1-1", **CALL, **(call or {})},
+        {"trial_id": "t2", "call_id": "t2-1", **refused},
+        {"trial_id": "t2", "call_id": "t2-2", **refused, "attempt": 2},
+    ]
+    return list(sound.values()), calls
+
+
+def judged(trials: list[dict[str, Any]], calls: list[dict[str, Any]], facts: ResultFacts | None = None) -> list[Check]:
+    tables = {
+        "trials": pa.Table.from_pylist(trials, TRIALS).to_pandas(),
+        "calls": pa.Table.from_pylist(calls, CALLS).to_pandas(),
+    }
+    return list(check_results(tables, facts or ResultFacts(PLANNED, COUNTS)))
+
+
+def failed(checks: list[Check]) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {(check.name, check.subject): check.failures for check in checks if not check.success}
+
+
+def test_a_sound_run_passes_every_check() -> None:
+    checks = judged(*run_tables())
+    assert failed(checks) == {}
+    assert {check.suite for check in checks} == {"result"}
+    observed = {(check.name, check.subject): check.observed for check in checks}
+    assert observed["stamps_monotone", "calls"] == observed["attempt_once", "calls"] == 4
+    assert observed["usage_told", "trials"] == observed["usage_told", "calls"] == 2
+    assert observed["counts_conserved", "runs"] == 6
+    assert all(observed.values())
+
+
+BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
+    ("calls", {"taken_up_ns": 999}, "stamps_monotone", "calls", "taken_up_ns 999 is below intended_ns 1000"),
+    ("calls", {"sent_ns": 1201}, "stamps_monotone", "calls", "first_byte_ns 1200 is below sent_ns 1201"),
+    ("calls", {"sent_ns": None, "first_byte_ns": 1000}, "stamps_monotone", "calls", "is below taken_up_ns 1001"),
+    ("calls", {"last_byte_ns": 1501}, "stamps_monotone", "calls", "closed_ns 1500 is below last_byte_ns 1501"),
+    ("calls", {"first_output_ns": 1299}, "stamps_monotone", "calls", "first_output_ns 1299 is below first_chunk_ns"),
+    ("calls", {"first_reasoning_ns": 1401}, "stamps_monotone", "calls", "last_chunk_ns 1400 is below first_re"),
+    ("trials", {"started_ns": 2001}, "stamps_monotone", "trials", "ended_ns 2000 is below started_ns 2001"),
+    ("trials", {"ttfb_ms": -0.001}, "latencies_ordered", "trials", "ttfb_ms -0.001 is below zero 0"),
+    ("trials", {"ttft_ms": 0.999}, "latencies_ordered", "trials", "ttft_ms 0.999 is below ttfb_ms 1.0"),
+    ("trials", {"ttft_ms": None, "ttfo_ms": None, "e2e_ms": 0.9}, "latencies_ordered", "trials", "below ttfb_ms 1.0"),
+    ("trials", {"response_ms": 4.9}, "latencies_ordered", "trials", "response_ms 4.9 is below e2e_ms 5.0"),
+    ("trials", {"schedule_lag_ms": -1.0}, "latencies_ordered", "trials", "schedule_lag_ms -1.0 is below zero"),
+    ("calls", {**dict.fromkeys(("ttfb_ms", "ttft_ms", "response_ms")), "e2e_ms": 0.0}, "latencies_ordered", "calls",
+     "e2e_ms is 0; an answer takes time"),
+    ("trials", {"tokens_cached": 11}, "usage_consistent", "trials", "tokens_in 10 is below tokens_cached 11"),
+    ("trials", {"tokens_reasoning": 8}, "usage_consistent", "trials", "tokens_out 7 is below tokens_reasoning 8"),
+    ("calls", {"tokens_in": -1}, "usage_consistent", "calls", "tokens_in -1 is below zero 0"),
+    ("trials", {"tokens_out": None}, "usage_told", "trials", "a success without tokens_out"),
+    ("calls", {"provenance": [("tokens_out", "reported")]}, "usage_told", "calls", "a success without tokens_out"),
+    ("calls", {"provenance": None}, "usage_told", "calls", "a success without tokens_out"),
+    ("trials", {"wall_ms": 1.001}, "breakdown_adds_up", "trials", "is not wall_ms 1.001"),
+    ("trials", {"tool_ms": -0.1, "model_ms": 0.85}, "breakdown_adds_up", "trials", "or a part is negative"),
+    ("trials", {"error_kind": "reset"}, "status_agrees_with_error", "trials", "status success with error_kind reset"),
+    ("trials", {"phase": "warmup"}, "phase_as_planned", "trials", "phase is warmup; planned as measured"),
+    ("trials", {"calls": 2}, "calls_counted", "trials", "says 2 calls, has 1"),
+    ("calls", {"chunk_sizes": [1, 2]}, "chunks_consistent", "calls", "3 chunk offsets, 2 sizes and 3 kinds"),
+    ("calls", {"chunk_offsets_us": [5, 9, 8]}, "chunks_consistent", "calls", "chunk 3 arrives before the one ahead"),
+    ("calls", {"chunk_sizes": [1, -1, 1]}, "chunks_consistent", "calls", "a chunk has a negative size"),
+    ("calls", {"chunk_kinds": ["text", "text", "noise"]}, "chunks_consistent", "calls", "chunk kinds ['noise']"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "change", "name", "subject", "words"), BROKEN, ids=range(len(BROKEN)))
+def test_one_wrong_value_fails_its_check_alone(
+    table: str, change: dict[str, Any], name: str, subject: str, words: str
+) -> None:
+    rows = run_tables(trial=change) if table == "trials" else run_tables(call=change)
+    found = failed(judged(*rows))
+    assert list(found) == [(name, subject)], found
+    (line,) = found[name, subject]
+    assert line.startswith("trial t1, call t1-1: " if subject == "calls" else "trial t1: ")
+    assert words in line
+
+
+def test_a_status_of_our_own_making_fails() -> None:
+    found = failed(judged(*run_tables(trial={"status": "odd", "error_kind": "reset"})))
+    assert found["status_known", "trials"] == (
+        "trial t1: status is 'odd'; right is one of success, failure, timeout, skipped",
+    )
+    assert found["counts_conserved", "runs"] == ("succeeded is 2 by the run and 1 by its rows",)
+
+
+def test_a_skipped_trial_needs_its_reason() -> None:
+    trials, calls = run_tables()
+    trials[3]["error_message"] = None
+    assert list(failed(judged(trials, calls))) == [("status_agrees_with_error", "trials")]
+
+
+def test_a_trial_twice_is_found() -> None:
+    trials, calls = run_tables()
+    found = failed(judged([*trials, trials[3]], calls))
+    assert found["planned_once", "trials"] == ("trial t3: stands in 2 rows; right is one",)
+    assert found["counts_conserved", "runs"] == ("skipped is 1 by the run and 2 by its rows",)
+
+
+def test_an_attempt_twice_and_a_call_of_nobody_are_found() -> None:
+    trials, calls = run_tables()
+    found = failed(judged(trials, [*calls, {**calls[3], "call_id": "again"}, {**calls[2], "trial_id": "nobody"}]))
+    assert found["attempt_once", "calls"] == (
+        "trial t2, call t2-2: attempt 2 stands more than once; one row per attempt",
+        "trial t2, call again: attempt 2 stands more than once; one row per attempt",
+    )
+    assert found["trial_of_call_known", "calls"] == ("trial nobody, call t2-1: no row of trials has this trial_id",)
+    assert found["calls_counted", "trials"] == ("trial t2: says 2 calls, has 3",)
+
+
+def test_a_trial_that_nobody_planned_is_found() -> None:
+    facts = ResultFacts({name: phase for name, phase in PLANNED.items() if name != "t1"})
+    assert failed(judged(*run_tables(), facts)) == {("phase_as_planned", "trials"): ("trial t1: is not in the plan",)}
+
+
+@pytest.mark.parametrize(("finished", "severity"), [(True, "critical"), (False, "warning")])
+def test_a_missing_trial_contradicts_only_a_finished_run(*, finished: bool, severity: str) -> None:
+    facts = ResultFacts({**PLANNED, "t4": "measured"}, {**COUNTS, "planned": 5, "not_started": 1}, finished=finished)
+    checks = judged(*run_tables(), facts)
+    (missing,) = [check for check in checks if not check.success]
+    assert (missing.name, missing.severity, missing.unexpected) == ("planned_present", severity, 1)
+    assert missing.failures[0].startswith("trial t4: planned, and in no row; ")
+
+
+def test_a_stamp_beyond_a_floats_reach_is_still_exact() -> None:
+    rows = run_tables()
+    tables = {
+        "trials": pa.Table.from_pylist(rows[0], TRIALS).to_pandas(),
+        "calls": pa.Table.from_pylist(rows[1][:2], CALLS).to_pandas(),
+    }
+    stamps = [name for name in CALLS.names if name.endswith("_ns") and name in CALL]
+    tables["calls"] = tables["calls"].astype(dict.fromkeys(stamps, "Int64"))
+    tables["calls"].loc[1, stamps] = 2**60
+    tables["calls"].loc[1, "closed_ns"] = 2**60 - 1
+    found = failed(list(check_results(tables, ResultFacts(PLANNED))))
+    assert len(found["stamps_monotone", "calls"]) == 2
+
+
+def test_a_long_list_of_failures_is_cut_and_counted() -> None:
+    facts = ResultFacts({f"t{n:04}": "measured" for n in range(1200)})
+    (missing,) = [check for check in judged([], [], facts) if not check.success]
+    assert (missing.unexpected, len(missing.failures)) == (1200, 1001)
+    assert missing.failures[-1] == "and 200 more rows"
+
+
+def test_an_empty_run_of_an_empty_plan_is_sound() -> None:
+    assert failed(judged([], [], ResultFacts({}, dict.fromkeys(COUNTS, 0)))) == {}
+    assert failed(judged([], [], ResultFacts({}))) == {}
+
+
+def test_the_suites_are_silent(bad: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    check_datasets([bad])
+    judged(*run_tables())
+    assert capfd.readouterr() == ("", "")
