@@ -66,8 +66,13 @@ class Provider(Protocol):
 
 def open_provider(target: Target) -> Provider:
     """The target's provider. Raises PlanError for a name that is not in `PROVIDERS`, or a wire it does not speak."""
+    require_known(target)
+    module = import_module(PROVIDERS[target.provider])
+    return cast("Provider", module.provider(target))
+
+
+def require_known(target: Target) -> None:
+    """Raises PlanError for a provider that is not in `PROVIDERS`."""
     if target.provider not in PROVIDERS:
         known = ", ".join(sorted(PROVIDERS))
         raise PlanError(f"target {target.name}", f"unknown provider {target.provider!r}", f"known ones: {known}")
-    module = import_module(PROVIDERS[target.provider])
-    return cast("Provider", module.provider(target))

@@ -19,6 +19,7 @@ import orjson
 from benchbook.config import PlanSpec
 from benchbook.datasets import Rendered, render
 from benchbook.errors import PlanError
+from benchbook.providers import require_known
 from benchbook.records import Case, Dataset, ModelRequest, Params, PlannedTrial, Target, ToolSpec
 from benchbook.schedules import Load, load_of
 
@@ -69,9 +70,11 @@ class Plan:
 
 
 def freeze(spec: PlanSpec, datasets: Sequence[Dataset]) -> Plan:
-    """Expand `spec` over `datasets`. Raises PlanError where two datasets share a name."""
+    """Expand `spec` over `datasets`. Raises PlanError where two datasets share a name or a provider is unknown."""
     _require_unique_names(spec, datasets)
     targets = {target.name: target for target in spec.targets()}
+    for target in targets.values():
+        require_known(target)
     prompts = {(dataset.name, case.id): _prompt(dataset, case) for dataset in datasets for case in dataset.cases}
     plan_hash = digest({**spec.measured(), "dataset_hashes": {d.name: d.sha256 for d in datasets}})
     plan = Plan(spec, tuple(datasets), targets, prompts, (), plan_hash, _workload_hash(spec, targets, prompts))

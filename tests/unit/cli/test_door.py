@@ -49,7 +49,16 @@ def test_every_verb_helps_with_an_example(verb: str) -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = f"import sys\nfrom benchbook.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\nassert not set({HEAVY!r}) & set(sys.modules), set({HEAVY!r}) & set(sys.modules)"
+    code = f"""
+import sys
+from benchbook.cli import main
+try:
+    main(['--help'])
+except SystemExit:
+    pass
+loaded = set({HEAVY!r}) & set(sys.modules)
+assert not loaded, loaded
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
