@@ -9,6 +9,8 @@ from pathlib import Path
 
 from benchbook.errors import StorageError
 
+DEFAULT_RESULTS = "results"
+
 
 def journal_folder(results: Path) -> Path:
     """Raw measurements, a folder a run."""

@@ -19,7 +19,7 @@ from benchbook.errors import StorageError
 from benchbook.records import Trial
 from benchbook.results.encoding import encode_trial
 from benchbook.results.frame import framed
-from benchbook.results.paths import journal_folder, reason
+from benchbook.results.paths import DEFAULT_RESULTS, journal_folder, reason
 from benchbook.results.whole import sync_folder, write_whole
 
 DOCUMENT = "content"
@@ -145,9 +145,13 @@ class JournalWriter:
         self._failed = StorageError(
             str(self._folder),
             reason(error),
-            f"{safe} finished trials are safe there; mend it, then: benchbook run --resume {self._run_id}",
+            f"{safe} finished trials are safe there; mend it, then: benchbook run {self._again()}",
         )
         return self._failed
+
+    def _again(self) -> str:
+        results = self._folder.parent.parent
+        return f"--resume {self._run_id}" + ("" if str(results) == DEFAULT_RESULTS else f" --results {results}")
 
     def _reaches_disk(self) -> bool:
         """Whether what was written before the failure can still be synced."""

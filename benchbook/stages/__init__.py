@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchbook.config import DEFAULT_PLAN, PlanSpec, build_plan, load_plan
+from benchbook.results.paths import DEFAULT_RESULTS
 
 STAGES = ("validate", "execute", "store", "aggregate", "report")
-DEFAULT_RESULTS = "results"
 
 OnProgress = Callable[[Mapping[str, Any]], None]
 """Takes `runner.progress.Progress.fields()`: run_id, planned, done, succeeded, failed, timed_out, skipped,
