@@ -10,6 +10,7 @@ import click
 
 from benchbook.cli.live import live_view
 from benchbook.cli.output import note, print_json
+from benchbook.config import PlanSpec
 from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED
 from benchbook.stages import Executed, Job, OnProgress
 
@@ -24,10 +25,29 @@ def run_job(job: Job, *, flow: bool, as_json: bool, quiet: bool) -> int:
     quiet = quiet or as_json
     spec = job.spec() if not job.resume else None  # a bad plan is refused before anything is started
     if spec is not None and not quiet:
-        _say(f"plan {spec.source}: {len(spec.execute.targets)} targets, {', '.join(spec.validate_.datasets)}")
+        _show_plan(job, spec)
     with interrupts_handed_on(), live_view(quiet=quiet) as on_progress:
         executed = _through_flow(job, on_progress, quiet=quiet) if flow else _bare(job, on_progress, quiet=quiet)
     return present(job, executed, as_json=as_json, quiet=quiet)
+
+
+def _show_plan(job: Job, spec: PlanSpec) -> None:
+    """What is about to be measured: a plan made from the command line whole, a file by its name."""
+    if job.document is not None:
+        from benchbook.config import to_yaml
+
+        click.secho(to_yaml(spec).rstrip(), dim=True, err=True)
+    targets = ", ".join(target.name for target in spec.execute.targets)
+    load = " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in _load(spec))
+    _say(
+        f"plan {spec.source}: {targets}; {spec.execute.repetitions} repetitions, {spec.execute.warmup} warm-up; {load}"
+    )
+
+
+def _load(spec: PlanSpec) -> list[Any]:
+    return [
+        value for pair in spec.execute.load.model_dump(exclude={"kind"}, exclude_none=True).items() for value in pair
+    ]
 
 
 def _through_flow(job: Job, on_progress: OnProgress, *, quiet: bool) -> Executed:
