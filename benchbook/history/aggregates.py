@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbook.history.questions import ask, ask_table, questions, select
+from benchbook.history.questions import ask, ask_tables, questions, select
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +21,7 @@ def aggregate_tables(
 
     slos: None asks goodput's default limits, as a plan without any does.
     """
-    return {name: ask_table(name, results, confidence=confidence, slos=slos) for name in questions()}
+    return ask_tables(tuple(questions()), results, confidence=confidence, slos=slos)
 
 
 def headline(results: str | Path = "results", *, confidence: float = 0.95) -> dict[str, dict[str, Any]]:

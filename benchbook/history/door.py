@@ -36,6 +36,7 @@ _WRONG_SQL = (
     duckdb.BinderException,
     duckdb.CatalogException,
     duckdb.ConversionException,
+    duckdb.OutOfMemoryException,
 )
 """Errors of the query's own, whatever the files hold."""
 

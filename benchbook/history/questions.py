@@ -38,15 +38,16 @@ def ask(
     settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20).
     Raises QueryError for a question or setting that is none.
     """
-    names, rows = _answer(question, Path(results), runs, settings, read=rows_of)
+    ((names, rows),) = _answers((question,), Path(results), runs, settings, read=rows_of)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def ask_table(
-    question: str, results: str | Path = "results", *, runs: Collection[str] | None = None, **settings: Any
-) -> pa.Table:
-    """As `ask`, an Arrow table."""
-    return _answer(question, Path(results), runs, settings, read=lambda con, text: con.sql(text).to_arrow_table())
+def ask_tables(
+    asked: Collection[str], results: str | Path = "results", *, runs: Collection[str] | None = None, **settings: Any
+) -> dict[str, pa.Table]:
+    """Question -> its answer as an Arrow table, for several questions to one and the same history."""
+    tables = _answers(asked, Path(results), runs, settings, read=lambda con, text: con.sql(text).to_arrow_table())
+    return dict(zip(asked, tables, strict=True))
 
 
 def run_row(results: str | Path, run_id: str) -> dict[str, Any]:
@@ -71,29 +72,33 @@ def select(results: Path, sql: str, *, runs: Collection[str] | None = None) -> l
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _answer(
-    question: str,
+def _answers(
+    asked: Collection[str],
     results: Path,
     runs: Collection[str] | None,
     settings: Mapping[str, Any],
     *,
     read: Callable[[duckdb.DuckDBPyConnection, str], T],
-) -> T:
-    texts = question_texts()
-    if question not in texts:
-        raise QueryError("", f"no question {question!r}", f"one of {', '.join(texts)}")
-    text = texts[question]
-    parts = re.findall(rf"\b{ANSWERS}\.(\w+)", text)
+) -> list[T]:
+    texts = [_text(question) for question in asked]
+    parts = sorted(set(re.findall(rf"\b{ANSWERS}\.(\w+)", "\n".join(texts))))
     variables = [_variable(name, value) for name, value in settings.items() if value is not None]
-    scope = Scope(_tables_in("\n".join([text, *(texts[part] for part in parts)])), runs)
+    scope = Scope(_tables_in("\n".join([*texts, *map(_text, parts)])), runs)
 
-    def attempt(scope: Scope) -> T:
+    def attempt(scope: Scope) -> list[T]:
         with opened(results, scope, parts) as con:
             for statement in variables:
                 con.execute(statement)
-            return read(con, text)
+            return [read(con, text) for text in texts]
 
     return stumbling(results, scope, attempt)
+
+
+def _text(question: str) -> str:
+    texts = question_texts()
+    if question not in texts:
+        raise QueryError("", f"no question {question!r}", f"one of {', '.join(texts)}")
+    return texts[question]
 
 
 def _tables_in(text: str) -> tuple[str, ...]:

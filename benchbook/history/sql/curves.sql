@@ -6,16 +6,18 @@ with sorted as (
     select run_id, target, workload, metric, list(value order by value) as v, len(v) as n
     from measurements
     group by all),
+chosen as (
+    select *, case when n <= 200 then range(1, n + 1)
+        else list_transform(range(0, 200), lambda i: 1 + (i * (n - 1)) // 199) end as ranks
+    from sorted),
 points as (
-    select *, unnest(
-        case when n <= 200 then range(1, n + 1)
-        else list_transform(range(0, 200), lambda i: 1 + (i * (n - 1)) // 199) end) as k
-    from sorted)
+    select run_id, target, workload, metric, n, unnest(ranks) as rank, unnest(list_select(v, ranks)) as value
+    from chosen)
 select
-    p.run_id, p.target, p.workload, p.metric, p.n, p.k as rank, p.v[p.k] as value,
-    p.k / p.n::double as share,
-    p.k / o.attempted::double as share_attempted
+    p.*,
+    p.rank / p.n::double as share,
+    p.rank / o.attempted::double as share_attempted
 from points as p
 join outcomes as o using (run_id, target, workload)
 join metrics as m using (metric)
-order by p.run_id, p.target, p.workload, m.position, p.k
+order by p.run_id, p.target, p.workload, m.position, p.rank

@@ -32,8 +32,8 @@ shares as (
     select
         run_id, target, tokens_out,
         case when len(sizes) > 0
-            then list_sum(list_transform(at_ns, lambda stamp_ns, i:
-                case when stamp_ns between opens_ns and closes_ns then sizes[i] else 0 end)) / list_sum(sizes)
+            then list_sum(list_transform(list_zip(at_ns, sizes), lambda chunk:
+                case when chunk[1] between opens_ns and closes_ns then chunk[2] else 0 end)) / list_sum(sizes)
             else (at_ns[1] between opens_ns and closes_ns)::int end as inside
     from stamped),
 tokens as (

@@ -14,8 +14,8 @@ from benchbook.stats.compare import LATENCY_METRICS
 from tests.spec.sql.stored import Stored, run_row, trial_row
 
 
-def two_runs(tmp_path: Path, factor: float = 1.0, cases: int = 8, **facts: Any) -> Path:
-    """Run `b` is `a` with every value times `factor`; `facts` go into b's row of runs."""
+def two_runs(tmp_path: Path, factor: float = 1.0, cases: int = 8, noise: float = 0.0, **facts: Any) -> Path:
+    """Run `b` is `a` with every value times `factor` and noise; `facts` go into b's row of runs."""
     rng = random.Random(9)
     stored = Stored()
     stored.rows["runs"] += [run_row("a"), run_row("b", **facts)]
@@ -23,7 +23,7 @@ def two_runs(tmp_path: Path, factor: float = 1.0, cases: int = 8, **facts: Any) 
         values = {metric: rng.lognormvariate(3, 0.5) for metric in LATENCY_METRICS}
         case = {"test_id": f"c{number % cases}"}
         stored.rows["trials"].append(trial_row("a", number, **case, **values))
-        scaled = {metric: factor * value for metric, value in values.items()}
+        scaled = {metric: factor * value * rng.lognormvariate(0, noise) for metric, value in values.items()}
         stored.rows["trials"].append(trial_row("b", number, **case, **scaled))
     stored.rows["trials"] += [trial_row("b", 900 + i, status="failure", ttft_ms=1e9) for i in range(4)]
     stored.rows["trials"] += [trial_row("b", 990, phase="warmup", ttft_ms=1e9)]
@@ -57,6 +57,14 @@ def test_sign_and_symmetry(tmp_path: Path) -> None:
         assert row["sense"] == ("better" if more_is_better else "worse")
         assert other["sense"] == ("worse" if more_is_better else "better")
     assert forth == compare_runs(results, "a", "b")
+
+
+def test_swapping_noisy_runs_inverts_the_interval(tmp_path: Path) -> None:
+    results = two_runs(tmp_path, noise=0.3)
+    for row, other in zip(compare_runs(results, "a", "b"), compare_runs(results, "b", "a"), strict=True):
+        assert row["low"] < row["ratio"] < row["high"]
+        assert (other["low"], other["high"]) == pytest.approx((1 / row["high"], 1 / row["low"]))
+        assert (other["p"], other["word"]) == (row["p"], row["word"])
 
 
 @pytest.mark.parametrize(("theirs", "why"), [("w2", "unlike workloads"), (None, "the workload of run b is unknown")])

