@@ -1,18 +1,14 @@
-"""Datasets as one frame: a row per file for its own fields, then a row per test case. Null = nothing to judge.
-
-`Row` keeps what a failure line needs to name its place.
-"""
+"""Datasets as one frame: a row per file for its own fields, then a row per test case. Null = nothing to judge."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbook.checks.engine import ROW
+from benchbook.checks.rows import Row
 from benchbook.datasets import Examined
-from benchbook.datasets.notes import place
 from benchbook.datasets.rendering import templates
 from benchbook.datasets.template import UndefinedError, fill, text
 from benchbook.records import Case, Dataset
@@ -34,36 +30,11 @@ TEXTS = (
     "scorer_fault",
     "rendered",
 )
+_NO_NUMBERS = (None,) * len(NUMBERS)
 COLUMNS = ("file", *TEXTS, *NUMBERS, "prompt_chars", "judgeable")
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
 _JUDGED_BY_DEFAULT = Case("", prompt="?", expected="0")
 """Stands for any case when a dataset's default scorer is looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Where a frame's row comes from; case None = the file's own fields."""
-
-    seen: Examined
-    index: int | None = None
-
-    @property
-    def case(self) -> Case | None:
-        return None if self.index is None or self.seen.dataset is None else self.seen.dataset.cases[self.index]
-
-    @property
-    def number(self) -> int:
-        return self.seen.numbers[self.index or 0]
-
-    @property
-    def name(self) -> str:
-        case = self.case
-        return case.id if case is not None and case.id.strip() else f"number {self.number}"
-
-    def place(self, *fields: object) -> str:
-        if self.index is None:
-            return place(self.seen.path, None, None, *fields)
-        return place(self.seen.path, self.seen.lines[self.index], self.name, *fields)
 
 
 def build(examined: Sequence[Examined]) -> tuple[pd.DataFrame, list[Row]]:
@@ -115,7 +86,7 @@ def _case_cells(seen: Examined, case: Case, *, known_default: bool) -> tuple[Any
     if chosen is not None and (known_default or chosen.required):
         kind = chosen.kind
         fault = faults(case, chosen) if kind in SCORERS else None
-    sources = "\n".join(source for _, source in fields)
+    sources = "\n".join([source for _, source in fields])
     own = "\n".join(_own_texts(case, sources))
     cells = (
         seen.path, case.id, case.category or None, None, None, sources, tuple(case.variables),
@@ -162,7 +133,9 @@ def _scorer(fields: Mapping[str, Any]) -> str | None:
     return str(wish.get("kind", "")) if isinstance(wish, Mapping) else str(wish)
 
 
-def _numbers(fields: Mapping[str, Any]) -> Iterator[float | int | None]:
-    for name in NUMBERS:
-        value = fields.get(name)
-        yield value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _numbers(fields: Mapping[str, Any]) -> Sequence[float | int | None]:
+    return [_number(fields.get(name)) for name in NUMBERS] if fields else _NO_NUMBERS
+
+
+def _number(value: Any) -> float | int | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbook.checks import DatasetChecks
-from benchbook.checks.dataset_frame import Row, build
-from benchbook.checks.engine import Outcome, Rule, evaluate, unhurried_gc
+from benchbook.checks.apart import evaluator
+from benchbook.checks.dataset_frame import build
+from benchbook.checks.engine import Outcome, Rule, unhurried_gc
+from benchbook.checks.rows import Row
 from benchbook.datasets import Examined, Note, examine
 from benchbook.datasets.files import undefined_notes
 from benchbook.datasets.notes import CRITICAL, problem
@@ -44,11 +46,11 @@ Finding = Iterator[tuple[str, str, str]]
 
 def check(paths: Sequence[str | Path]) -> DatasetChecks:
     """See `benchbook.checks.check_datasets`."""
-    with unhurried_gc():
+    with evaluator(paths) as suite, unhurried_gc():
         examined = [_examine(path) for path in paths]
         frame, rows = build(examined)
+        outcomes = suite.outcomes(frame, rows) if rows else {}
     made = rules(frame, rows)
-    outcomes = evaluate(frame, made) if rows else {}
     checks = tuple(one for seen in examined for one in _checks(seen, (frame, rows), made, outcomes))
     failed = [one for one in checks if not one.success]
     return DatasetChecks(

@@ -80,18 +80,15 @@ def variables(case: Case) -> list[str]:
 
 def undefined(case: Case) -> list[tuple[str, str]]:
     """(field, variable) of every variable that is used and not defined, each pair once."""
-    return list(
-        dict.fromkeys(
-            (field, name) for field, text in templates(case) for name in names(text) if name not in case.variables
-        )
-    )
+    found = [(field, name) for field, text in templates(case) for name in names(text) if name not in case.variables]
+    return list(dict.fromkeys(found))
 
 
 def template_notes(case: Case, path: str, line: int | None) -> Iterator[Note]:
     """Warnings about a case's templates: variables that nothing uses, braces that look like a slip."""
-    used: set[str] = set()
-    for field, text in templates(case):
-        used.update(names(text))
+    fields = list(templates(case))
+    used = {name for _, text in fields for name in names(text)}
+    for field, text in fields:
         for slip in odd(text):
             where = place(path, line, case.id, field)
             yield Note(where, f"{slip} is no variable and is sent as it is", r"write {{name}}, or \{{ for plain braces")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -101,9 +102,10 @@ def faults(case: Case, chosen: Chosen) -> str | None:
 
 def right_answers(case: Case) -> tuple[str, ...]:
     """The texts that are right: the expected one, then the references; blank ones are left out."""
-    return tuple(text for text in (case.expected, *case.references) if text is not None and text.strip())
+    return tuple([text for text in (case.expected, *case.references) if text is not None and text.strip()])
 
 
+@cache
 def scorer(kind: str) -> Scorer:
     """The scorer's module, imported on first use. Raises KeyError for an unknown kind."""
     return cast("Scorer", import_module(SCORERS[kind]))

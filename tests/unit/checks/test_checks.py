@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import pyarrow as pa
 import pytest
 
 from benchbook.checks import ResultFacts, check_datasets, check_results, write_data_docs
+from benchbook.checks.apart import ask, helped_by
+from benchbook.checks.dataset_frame import build
+from benchbook.checks.dataset_suite import rules
 from benchbook.checks.engine import Rule, evaluate
-from benchbook.datasets import files
+from benchbook.datasets import examine, files
 from benchbook.records import Check
 from benchbook.results.schemas import CALLS, TRIALS
 
@@ -164,6 +168,21 @@ def test_a_rule_that_cannot_be_evaluated_fails() -> None:
     outcome = evaluate(pd.DataFrame({"row": [0], "here": [1]}), [rule])["broken"]
     assert outcome.fault
     assert "nowhere" in outcome.fault
+
+
+def test_a_second_process_finds_the_same(bad: Path) -> None:
+    frame, rows = build([examine(bad)])
+    with helped_by([sys.executable, "-m", "benchbook.checks.apart"]) as suite:
+        assert suite.child is not None
+        found = ask(suite.child, frame)
+    assert found == evaluate(frame, rules(frame, rows))
+
+
+@pytest.mark.parametrize("program", ["", "print('noise')"])
+def test_a_second_process_that_fails_is_done_without(bad: Path, program: str) -> None:
+    frame, rows = build([examine(bad)])
+    with helped_by([sys.executable, "-c", program]) as suite:
+        assert suite.outcomes(frame, rows) == evaluate(frame, rules(frame, rows))
 
 
 # ---------------------------------------------------------------- results
