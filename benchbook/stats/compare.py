@@ -61,6 +61,7 @@ LATENCY_METRICS = (
 )
 """The metrics of a trial that latency tables hold, in their order."""
 
+_ENUMERABLE = 13
 _MOST_DRAWS = 20_000_000
 _BATCH_DRAWS = 2_000_000
 
@@ -149,14 +150,18 @@ def cluster_interval(
 
 
 def sign_flip_p(differences: Sequence[float], rng: np.random.Generator) -> float:
-    """Two-sided p of `mean = 0` by random sign flips, (b + 1) / (m + 1), so never 0.
+    """Two-sided p of `mean = 0` by sign flips: all 2^C of them for up to 13 clusters, else m random ones.
 
-    Phipson and Smyth, "Permutation p-values should never be zero" (2010).
+    Never 0: the flip that changes nothing is one of the 2^C, and of random ones p = (b + 1) / (m + 1)
+    (Phipson and Smyth, "Permutation p-values should never be zero", 2010).
     """
     import numpy as np
 
     of = np.asarray(differences, dtype=float)
     seen = abs(of.mean()) - 1e-12 * np.abs(of).max()
+    if len(of) <= _ENUMERABLE:
+        bits = (np.arange(2 ** len(of))[:, np.newaxis] >> np.arange(len(of))) & 1
+        return float(np.mean(np.abs((bits * 2 - 1) @ of / len(of)) >= seen))
     flipped = _batched(of, lambda rows: (rng.integers(0, 2, (rows, len(of))) * 2 - 1) @ of / len(of))
     return float((np.count_nonzero(np.abs(flipped) >= seen) + 1) / (len(flipped) + 1))
 
