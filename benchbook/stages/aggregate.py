@@ -1,12 +1,14 @@
 """Stage 4: the history's questions answered over all runs, as files that any tool reads.
 
-Writes `results/aggregate/*.parquet`, the small `results/metrics.json` that `dvc metrics` compares, and
-`results/history.sql`, the same views for any DuckDB shell. Same journal, same bytes.
+Writes `results/aggregate/*.parquet`, the small `results/metrics.json` that `dvc metrics` compares, the newest run's
+latency curves in `results/aggregate/curves/` that `dvc plots` draws, and `results/history.sql`, the same views for
+any DuckDB shell. Same journal, same bytes.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -14,6 +16,12 @@ from benchbook.history import aggregate_tables, headline, write_views
 from benchbook.results.paths import aggregate_folder, metrics_file, writable
 from benchbook.results.whole import write_whole
 from benchbook.stages import Aggregated, Job
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PLOTTED = ("ttft_ms", "e2e_ms")
+"""The metrics whose curves are written as CSV."""
 
 
 def aggregate(job: Job) -> Aggregated:
@@ -33,7 +41,31 @@ def aggregate(job: Job) -> Aggregated:
             pq.write_table(table, out, compression="zstd")
             write_whole(folder / f"{name}.parquet", out.getvalue().to_pybytes())
             written.append(str(folder / f"{name}.parquet"))
+        written += _write_curves(folder / "curves", tables["curves"])
         figures = headline(results, confidence=section.confidence)
         write_whole(metrics_file(results), orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
         views = write_views(results)
     return Aggregated(tuple(written), str(metrics_file(results)), str(views))
+
+
+def _write_curves(folder: Path, curves: pa.Table) -> list[str]:
+    """The newest run's curves, one small CSV each, TARGET.WORKLOAD.METRIC.csv; those of other runs go."""
+    texts = _curve_texts(curves)
+    folder.mkdir(exist_ok=True)
+    for stale in set(folder.iterdir()) - {folder / name for name in texts}:
+        stale.unlink()
+    for name, text in texts.items():
+        write_whole(folder / name, text.encode())
+    return [str(folder / name) for name in texts]
+
+
+def _curve_texts(curves: pa.Table) -> dict[str, str]:
+    import pyarrow.compute as pc
+
+    newest = curves.filter(pc.equal(curves["run_id"], pc.max(curves["run_id"])))
+    texts: dict[str, str] = {}
+    for row in newest.to_pylist():
+        if row["metric"] in PLOTTED:
+            name = f"{row['target']}.{row['workload']}.{row['metric']}.csv"
+            texts[name] = texts.get(name, "ms,share\n") + f"{row['value']!r},{row['share']!r}\n"
+    return texts
