@@ -18,7 +18,8 @@ CHECK = """
 import sys, time
 started = time.perf_counter()
 from benchbook.checks import check_datasets
-found = check_datasets(sys.argv[1:])
+from benchbook.scoring import review
+found = check_datasets(sys.argv[1:], review)
 print(f"{time.perf_counter() - started:6.2f} s, {len(found.problems)} problems, {len(found.notes)} notes")
 """
 

@@ -6,12 +6,12 @@ Rows of the `checks` table come out. They are a pure function of what was checke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from benchbook.records import Check, Dataset
+from benchbook.records import Case, Check, Dataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +42,32 @@ class ResultFacts:
     finished: bool = True
 
 
-def check_datasets(paths: Sequence[str | Path]) -> DatasetChecks:
-    """Check dataset files (as `datasets.files` lists them). Never raises for what a file holds."""
+class Reviewed(Protocol):
+    """What is known of a case's scorer before any answer; `fault` None: it can judge. See `scoring.Review`."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def own(self) -> bool: ...
+    @property
+    def fault(self) -> str | None: ...
+    @property
+    def right(self) -> str: ...
+
+
+Reviewer = Callable[[Case | None, Mapping[str, Any]], Reviewed | None]
+"""A case (None: none in particular) and its dataset's defaults -> its scorer. `scoring.review` is one: this room
+and that one stand side by side, so it is passed in."""
+
+
+def check_datasets(paths: Sequence[str | Path], review: Reviewer | None = None) -> DatasetChecks:
+    """Check dataset files (as `datasets.files` lists them). Never raises for what a file holds.
+
+    review: without it nothing is said about scorers.
+    """
     from benchbook.checks.dataset_suite import check
 
-    return check(paths)
+    return check(paths, review)
 
 
 def check_results(tables: Mapping[str, pd.DataFrame], facts: ResultFacts) -> tuple[Check, ...]:
@@ -56,11 +77,11 @@ def check_results(tables: Mapping[str, pd.DataFrame], facts: ResultFacts) -> tup
     return check(tables, facts)
 
 
-def write_data_docs(paths: Sequence[str | Path], folder: str | Path) -> Path:
+def write_data_docs(paths: Sequence[str | Path], folder: str | Path, review: Reviewer | None = None) -> Path:
     """Write Great Expectations' Data Docs on dataset files into `folder`; gives the page to open."""
     from benchbook.checks.docs import write
 
-    return write(paths, Path(folder))
+    return write(paths, Path(folder), review)
 
 
 def warm_up() -> None:
@@ -70,4 +91,13 @@ def warm_up() -> None:
     great_expectations()
 
 
-__all__ = ["DatasetChecks", "ResultFacts", "check_datasets", "check_results", "warm_up", "write_data_docs"]
+__all__ = [
+    "DatasetChecks",
+    "ResultFacts",
+    "Reviewed",
+    "Reviewer",
+    "check_datasets",
+    "check_results",
+    "warm_up",
+    "write_data_docs",
+]

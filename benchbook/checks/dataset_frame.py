@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchbook.checks import Reviewed, Reviewer
 from benchbook.checks.engine import ROW
 from benchbook.checks.rows import Row
 from benchbook.datasets import Examined
 from benchbook.datasets.rendering import templates
 from benchbook.datasets.template import UndefinedError, fill, text
 from benchbook.records import Case, Dataset
-from benchbook.scoring import SCORERS, choose, faults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +33,9 @@ TEXTS = (
 _NO_NUMBERS = (None,) * len(NUMBERS)
 COLUMNS = ("file", *TEXTS, *NUMBERS, "prompt_chars", "judgeable")
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
-_JUDGED_BY_DEFAULT = Case("", prompt="?", expected="0")
-"""Stands for any case when a dataset's default scorer is looked at."""
 
 
-def build(examined: Sequence[Examined]) -> tuple[pd.DataFrame, list[Row]]:
+def build(examined: Sequence[Examined], review: Reviewer | None = None) -> tuple[pd.DataFrame, list[Row]]:
     """The frame over all files that could be read, and where each of its rows comes from."""
     import pandas as pd
 
@@ -47,11 +45,15 @@ def build(examined: Sequence[Examined]) -> tuple[pd.DataFrame, list[Row]]:
         if seen.dataset is None:
             continue
         rows.append(Row(seen))
-        cells.append(_file_cells(seen.path, seen.dataset))
-        known_default = _default_fault(seen.dataset) is None
+        default = review(None, seen.dataset.defaults) if review else None
+        cells.append(_file_cells(seen.path, seen.dataset, default))
         for index, case in enumerate(seen.dataset.cases):
             rows.append(Row(seen, index))
-            cells.append(_case_cells(seen, case, known_default=known_default))
+            found = review(case, seen.dataset.defaults) if review else None
+            blamed = found is not None and not found.own and default is not None and default.fault is not None
+            scorer = (None, None) if found is None or blamed else (found.kind, _fault(found))
+            judgeable = bool(case.expected or case.references) if review is None else found is not None
+            cells.append(_case_cells(seen, case, (*scorer, judgeable)))
     columns = zip(*cells, strict=True) if cells else ([] for _ in COLUMNS)
     kinds = dict.fromkeys(NUMBERS, "float64") | {"seed": "Int64", "prompt_chars": "Int64", "judgeable": "Int64"}
     data = {
@@ -60,12 +62,12 @@ def build(examined: Sequence[Examined]) -> tuple[pd.DataFrame, list[Row]]:
     return pd.DataFrame({ROW: range(len(rows)), **data}), rows
 
 
-def _file_cells(path: str, dataset: Dataset) -> tuple[Any, ...]:
+def _file_cells(path: str, dataset: Dataset, default: Reviewed | None) -> tuple[Any, ...]:
     own = "\n".join((dataset.name, dataset.description, dataset.version))
-    kind, fault = _scorer(dataset.defaults), _default_fault(dataset)
+    kind, fault = (None, None) if default is None else (default.kind, _fault(default))
     cells = (
         path, None, None, dataset.version or None, dataset.schema_version or None, None, None, own, kind,
-        fault if kind in SCORERS else None, None, *_numbers(dataset.defaults), None, None,
+        fault, None, *_numbers(dataset.defaults), None, None,
     )  # fmt: skip
     return _encodable(cells) if _SURROGATE.search(own) else cells
 
@@ -77,21 +79,16 @@ def _encodable(cell: Any) -> Any:
     return _SURROGATE.sub(lambda match: f"\0{ord(match.group()):04x}", cell) if isinstance(cell, str) else cell
 
 
-def _case_cells(seen: Examined, case: Case, *, known_default: bool) -> tuple[Any, ...]:
-    defaults = seen.dataset.defaults if seen.dataset else {}
+def _case_cells(seen: Examined, case: Case, scorer: tuple[str | None, str | None, bool]) -> tuple[Any, ...]:
+    kind, fault, judgeable = scorer
     fields = tuple(templates(case))
     rendered = _rendered(case, fields)
-    kind = fault = None
-    chosen = choose(case, defaults)
-    if chosen is not None and (known_default or chosen.required):
-        kind = chosen.kind
-        fault = faults(case, chosen) if kind in SCORERS else None
     sources = "\n".join([source for _, source in fields])
     own = "\n".join(_own_texts(case, sources))
     cells = (
         seen.path, case.id, case.category or None, None, None, sources, tuple(case.variables),
         own, kind, fault, rendered, *_numbers(case.config),
-        None if rendered is None else _length(rendered), int(chosen is not None),
+        None if rendered is None else _length(rendered), int(judgeable),
     )  # fmt: skip
     return _encodable(cells) if _SURROGATE.search(own) else cells
 
@@ -121,16 +118,9 @@ def _length(rendered: tuple[str | None, ...]) -> int:
     return sum(len(turn) for turn in rendered[1::2] if turn and turn.strip())
 
 
-def _default_fault(dataset: Dataset) -> str | None:
-    chosen = choose(_JUDGED_BY_DEFAULT, {"scorer": dataset.defaults.get("scorer")})
-    return faults(_JUDGED_BY_DEFAULT, chosen) if chosen else None
-
-
-def _scorer(fields: Mapping[str, Any]) -> str | None:
-    wish = fields.get("scorer")
-    if wish is None:
-        return None
-    return str(wish.get("kind", "")) if isinstance(wish, Mapping) else str(wish)
+def _fault(review: Reviewed) -> str | None:
+    """What is wrong and what would be right, in one cell."""
+    return None if review.fault is None else f"{review.fault}; {review.right}"
 
 
 def _numbers(fields: Mapping[str, Any]) -> Sequence[float | int | None]:

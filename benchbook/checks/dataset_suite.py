@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbook.checks import DatasetChecks
+from benchbook.checks import DatasetChecks, Reviewer
 from benchbook.checks.apart import evaluator
 from benchbook.checks.dataset_frame import build
 from benchbook.checks.engine import Outcome, Rule, unhurried_gc
@@ -21,7 +21,6 @@ from benchbook.datasets.files import undefined_notes
 from benchbook.datasets.notes import CRITICAL, problem
 from benchbook.errors import DatasetError
 from benchbook.records import Check
-from benchbook.scoring import SCORERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +43,11 @@ Finding = Iterator[tuple[str, str, str]]
 """Field, what is wrong there, what would be right."""
 
 
-def check(paths: Sequence[str | Path]) -> DatasetChecks:
+def check(paths: Sequence[str | Path], review: Reviewer | None = None) -> DatasetChecks:
     """See `benchbook.checks.check_datasets`."""
     with evaluator(paths) as suite, unhurried_gc():
         examined = [_examine(path) for path in paths]
-        frame, rows = build(examined)
+        frame, rows = build(examined, review)
         outcomes = suite.outcomes(frame, rows) if rows else {}
     made = rules(frame, rows)
     checks = tuple(one for seen in examined for one in _checks(seen, (frame, rows), made, outcomes))
@@ -87,8 +86,7 @@ def rules(frame: pd.DataFrame, rows: Sequence[Row]) -> list[Rule]:
             for name, limits in RANGES.items()
         ),
         Rule("text_clean", "text", lambda x: x.ExpectTextToBeClean(column="text"), texts.lines(texts.foul)),
-        Rule("scorer_known", "scorer", _in_set("scorer", list(SCORERS)), texts.lines(texts.unknown_scorer)),
-        Rule("scorer_complete", "scorer", _null("scorer_fault"), texts.lines(texts.scorer_fault)),
+        Rule("scorer_ready", "scorer", _null("scorer_fault"), texts.lines(texts.scorer_fault)),
         Rule("judgeable", "judgeable", _between("judgeable", (1, 1)), texts.lines(texts.not_judgeable), "warning"),
         Rule("prompt_unique", "rendered", _unique("rendered"), texts.lines(texts.same_prompt), "warning"),
     ]
@@ -148,10 +146,6 @@ def _regex(column: str, pattern: str) -> Callable[[Any], Any]:
 
 def _between(column: str, limits: tuple[float, float]) -> Callable[[Any], Any]:
     return lambda x: x.ExpectColumnValuesToBeBetween(column=column, min_value=limits[0], max_value=limits[1])
-
-
-def _in_set(column: str, values: list[str]) -> Callable[[Any], Any]:
-    return lambda x: x.ExpectColumnValuesToBeInSet(column=column, value_set=values)
 
 
 def _null(column: str) -> Callable[[Any], Any]:
@@ -266,13 +260,9 @@ class _Texts:
                 signs = ", ".join(f"U+{ord(sign):04X} ({_sign_kind(sign)})" for sign in found)
                 yield field, f"holds {signs}, first at character {text.index(found[0])}", "write the text that is meant"
 
-    def unknown_scorer(self, row: int) -> Finding:
-        section = "defaults" if self.rows[row].index is None else "config"
-        yield f"{section}.scorer", f"there is no scorer {self.value(row, 'scorer')!r}", f"choose {', '.join(SCORERS)}"
-
     def scorer_fault(self, row: int) -> Finding:
         section = "defaults" if self.rows[row].index is None else "config"
-        yield f"{section}.scorer", self.value(row, "scorer_fault"), "give the scorer what it needs, or choose another"
+        yield f"{section}.scorer", self.value(row, "scorer_fault"), ""
 
     def not_judgeable(self, _row: int) -> Finding:
         yield "expected", "neither expected nor references is there", "write one of them, or answers are not scored"

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchbook.checks import Reviewer
 from benchbook.checks.dataset_frame import build
 from benchbook.checks.dataset_suite import rules
 from benchbook.checks.engine import define, great_expectations, quiet
@@ -17,10 +18,10 @@ from benchbook.errors import StorageError
 _SITE = "gx/uncommitted/data_docs/local_site"
 
 
-def write(paths: Sequence[str | Path], folder: Path) -> Path:
+def write(paths: Sequence[str | Path], folder: Path, review: Reviewer | None = None) -> Path:
     """See `benchbook.checks.write_data_docs`. Raises StorageError."""
     gx = great_expectations()
-    frame, rows = build([examine(path) for path in paths])
+    frame, rows = build([examine(path) for path in paths], review)
     with quiet(), tempfile.TemporaryDirectory() as scratch:
         context = gx.get_context(mode="file", project_root_dir=scratch)
         context.variables.progress_bars = {"globally": False}

@@ -26,6 +26,7 @@ SCORERS: Mapping[str, str] = {
 """Kind -> module."""
 
 _DETAIL_LIMIT = 300
+_ANY_CASE = Case("", prompt="?", expected="0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,17 @@ class Chosen:
     kind: str
     options: Mapping[str, Any]
     required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What can be said of a case's scorer before any answer. own: named by the case itself; fault: why it can't
+    judge, None if it can; right: what would be right then."""
+
+    kind: str
+    own: bool
+    fault: str | None = None
+    right: str = ""
 
 
 class Scorer(Protocol):
@@ -73,6 +85,20 @@ def judge(case: Case, defaults: Mapping[str, Any], text: str) -> Judgement | Non
     return Judgement(chosen.kind, value, passed, _line(detail))
 
 
+def review(case: Case | None, defaults: Mapping[str, Any]) -> Review | None:
+    """The scorer of a case and whether it can judge it; None where there is nothing to judge by.
+
+    case None: the defaults alone, held against a case with the number 0 as its expected text.
+    """
+    chosen = choose(case or _ANY_CASE, defaults)
+    if chosen is None or (case is None and defaults.get("scorer") is None):
+        return None
+    fault = faults(case or _ANY_CASE, chosen)
+    advice = "give the scorer what it needs, or choose another"
+    right = advice if chosen.kind in SCORERS else f"choose one of {', '.join(SCORERS)}"
+    return Review(chosen.kind, chosen.required, fault, right if fault else "")
+
+
 def choose(case: Case, defaults: Mapping[str, Any]) -> Chosen | None:
     """Which scorer holds for a case. A default that finds nothing to judge by in the case does not hold."""
     for wish, required in ((case.config.get("scorer"), True), (defaults.get("scorer"), False)):
@@ -88,7 +114,7 @@ def choose(case: Case, defaults: Mapping[str, Any]) -> Chosen | None:
 def faults(case: Case, chosen: Chosen) -> str | None:
     """Why the chosen scorer can't judge this case, None if it can."""
     if chosen.kind not in SCORERS:
-        return f"there is no scorer {chosen.kind!r}; choose one of {', '.join(SCORERS)}"
+        return f"there is no scorer {chosen.kind!r}"
     module = scorer(chosen.kind)
     for name, value in chosen.options.items():
         kinds = module.OPTIONS.get(name)

@@ -20,6 +20,7 @@ from benchbook.checks.engine import Rule, evaluate
 from benchbook.datasets import examine, files
 from benchbook.records import Check
 from benchbook.results.schemas import CALLS, TRIALS
+from benchbook.scoring import review
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -55,8 +56,8 @@ PROBLEMS = [
     ("max_tokens_in_range", "case a, field config.max_tokens: is 0; write 1 to 1,000,000"),
     ("seed_in_range", "case a, field config.seed: is -1; write 0 to 9,223,372,036,854,775,807"),
     ("text_clean", "case d, field prompt: holds U+FFFD (a replacement character"),
-    ("scorer_known", "case g, field config.scorer: there is no scorer 'magic'; choose exact, contains,"),
-    ("scorer_complete", "case f, field config.scorer: numeric needs an expected number; 'abc' holds none"),
+    ("scorer_ready", "case f, field config.scorer: numeric needs an expected number; 'abc' holds none; give the"),
+    ("scorer_ready", "case g, field config.scorer: there is no scorer 'magic'; choose one of exact, contains,"),
 ]
 NOTES = [
     ("nothing_unused", "field owner: unknown field"),
@@ -78,7 +79,7 @@ def bad(tmp_path: Path) -> Path:
 
 
 def test_the_built_in_datasets_pass() -> None:
-    found = check_datasets(files([ROOT / "datasets"]))
+    found = check_datasets(files([ROOT / "datasets"]), review)
     assert (found.problems, found.notes) == ((), ())
     assert len(found.datasets) == 4
     assert {check.subject for check in found.checks} == {str(path) for path in files([ROOT / "datasets"])}
@@ -86,7 +87,7 @@ def test_the_built_in_datasets_pass() -> None:
 
 
 def test_every_failure_is_listed_with_its_place(bad: Path) -> None:
-    found = check_datasets([bad])
+    found = check_datasets([bad], review)
     for expected, severity, lines in ((PROBLEMS, "critical", found.problems), (NOTES, "warning", found.notes)):
         failed = [(one.name, line) for one in found.checks if one.severity == severity for line in one.failures]
         assert [line for _, line in failed] == list(lines)
@@ -98,7 +99,7 @@ def test_every_failure_is_listed_with_its_place(bad: Path) -> None:
 
 
 def test_counts_are_of_what_was_judged(bad: Path) -> None:
-    checks = {check.name: check for check in check_datasets([bad]).checks}
+    checks = {check.name: check for check in check_datasets([bad], review).checks}
     assert (checks["id_unique"].observed, checks["id_unique"].unexpected) == (8, 2)
     assert (checks["version_well_formed"].observed, checks["version_well_formed"].unexpected) == (1, 1)
     assert (checks["temperature_in_range"].observed, checks["temperature_in_range"].unexpected) == (2, 2)
@@ -108,7 +109,7 @@ def test_counts_are_of_what_was_judged(bad: Path) -> None:
 def test_checks_are_the_same_every_time_and_can_be_written_down(bad: Path) -> None:
     import orjson
 
-    first, second = check_datasets([bad]).checks, check_datasets([bad]).checks
+    first, second = check_datasets([bad], review).checks, check_datasets([bad], review).checks
     assert first == second
     assert orjson.dumps([check.failures for check in first])
 
@@ -116,24 +117,32 @@ def test_checks_are_the_same_every_time_and_can_be_written_down(bad: Path) -> No
 def test_files_are_judged_apart(tmp_path: Path) -> None:
     case = {"id": "a", "prompt": "x", "expected": "z"}
     one, two = put(tmp_path / "one.json", [case]), put(tmp_path / "two.json", [case, {**case, "id": "b"}])
-    found = check_datasets([one, two])
+    found = check_datasets([one, two], review)
     assert found.problems == ()
     assert {check.subject for check in found.checks if not check.success} == {str(two)}
+
+
+def test_without_a_reviewer_nothing_is_said_of_scorers(bad: Path) -> None:
+    found = check_datasets([bad])
+    assert not [line for line in found.problems if "scorer" in line]
+    (line,) = [line for line in found.notes if "expected" in line]
+    assert line.startswith(f"{bad}, case i, field expected: neither expected nor references is there; ")
 
 
 def test_a_default_scorer_is_blamed_once(tmp_path: Path) -> None:
     cases = [{"id": str(n), "prompt": f"x{n}", "expected": "1"} for n in range(3)]
     unknown = put(tmp_path / "u.json", cases, defaults={"scorer": "magic"})
     incomplete = put(tmp_path / "i.json", cases, defaults={"scorer": "json_schema"})
-    assert [line.partition(", ")[2] for line in check_datasets([unknown, incomplete]).problems] == [
-        "field defaults.scorer: there is no scorer 'magic'; choose exact, contains, references, numeric, json_schema",
+    choice = "choose one of exact, contains, references, numeric, json_schema"
+    assert [line.partition(", ")[2] for line in check_datasets([unknown, incomplete], review).problems] == [
+        f"field defaults.scorer: there is no scorer 'magic'; {choice}",
         "field defaults.scorer: json_schema needs a schema; give the scorer what it needs, or choose another",
     ]
 
 
 def test_files_that_cannot_be_read_fail_too(tmp_path: Path) -> None:
     (tmp_path / "bytes.json").write_bytes(b"\xff")
-    found = check_datasets([tmp_path / "gone.json", tmp_path / "bytes.json"])
+    found = check_datasets([tmp_path / "gone.json", tmp_path / "bytes.json"], review)
     assert [line.partition(": ")[2].partition(";")[0] for line in found.problems] == [
         "no such file or folder",
         "byte 0 (0xff) is no UTF-8",
@@ -150,11 +159,11 @@ def test_messages_are_judged_like_prompts(tmp_path: Path) -> None:
         {"id": "d", "messages": [turn], "variables": {"v": "y"}, "expected": "x"},
     ]
     path = put(tmp_path / "m.json", cases)
-    assert [line.removeprefix(f"{path}, ").partition(";")[0] for line in check_datasets([path]).problems] == [
+    assert [line.removeprefix(f"{path}, ").partition(";")[0] for line in check_datasets([path], review).problems] == [
         "case a, field messages: is blank once rendered",
         "case b, field variables.v: holds U+001B (a control character), first at character 2",
     ]
-    assert check_datasets([path]).notes == ()
+    assert check_datasets([path], review).notes == ()
 
 
 def test_data_docs_are_pages(tmp_path: Path, bad: Path) -> None:
@@ -171,7 +180,7 @@ def test_a_rule_that_cannot_be_evaluated_fails() -> None:
 
 
 def test_a_second_process_finds_the_same(bad: Path) -> None:
-    frame, rows = build([examine(bad)])
+    frame, rows = build([examine(bad)], review)
     with helped_by([sys.executable, "-m", "benchbook.checks.apart"]) as suite:
         assert suite.child is not None
         found = ask(suite.child, frame)
@@ -180,7 +189,7 @@ def test_a_second_process_finds_the_same(bad: Path) -> None:
 
 @pytest.mark.parametrize("program", ["", "print('noise')"])
 def test_a_second_process_that_fails_is_done_without(bad: Path, program: str) -> None:
-    frame, rows = build([examine(bad)])
+    frame, rows = build([examine(bad)], review)
     with helped_by([sys.executable, "-c", program]) as suite:
         assert suite.outcomes(frame, rows) == evaluate(frame, rules(frame, rows))
 
@@ -370,6 +379,6 @@ def test_an_empty_run_of_an_empty_plan_is_sound() -> None:
 
 
 def test_the_suites_are_silent(bad: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    check_datasets([bad])
+    check_datasets([bad], review)
     judged(*run_tables())
     assert capfd.readouterr() == ("", "")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbook.records import Case
-from benchbook.scoring import SCORERS, choose, judge, right_answers
+from benchbook.scoring import SCORERS, Review, choose, judge, review, right_answers
 
 TABLE: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], str | None]] = [
     ({}, {}, {}, None),
@@ -69,3 +69,23 @@ def test_a_number_matches_itself(value: float) -> None:
     judged = judge(Case("c", prompt="?", expected=repr(value), config={"scorer": "numeric"}), {}, f"It is {value!r}.")
     assert judged is not None
     assert judged.passed
+
+
+def test_a_review_says_what_is_wrong_before_any_answer() -> None:
+    case = Case("c", prompt="?", expected="Oslo")
+    assert review(Case("c", prompt="?"), {}) is None
+    assert review(case, {}) == Review("contains", own=False)
+    assert review(case, {"scorer": "numeric"}) == Review(
+        "numeric", False, "numeric needs an expected number; 'Oslo' holds none",
+        "give the scorer what it needs, or choose another",
+    )  # fmt: skip
+    named = review(Case("c", prompt="?", config={"scorer": "magic"}), {})
+    assert named == Review("magic", True, "there is no scorer 'magic'", f"choose one of {', '.join(SCORERS)}")
+
+
+def test_a_review_of_the_defaults_alone() -> None:
+    assert review(None, {}) is None
+    assert review(None, {"scorer": "numeric"}) == Review("numeric", own=False)
+    lacking = review(None, {"scorer": "json_schema"})
+    assert lacking is not None
+    assert lacking.fault == "json_schema needs a schema"
