@@ -32,13 +32,14 @@ def command(**chosen: Any) -> int:
     from benchbook.cli.output import note, print_json
     from benchbook.datasets import files
     from benchbook.errors import EXIT_BAD_INPUT, EXIT_DONE
+    from benchbook.scoring import review
     from benchbook.stages import Job
 
     named = chosen["paths"] or Job(plan=chosen["plan"], overrides=chosen["overrides"]).spec().validate_.datasets
     paths = files(named)
-    found = check_datasets(paths)
+    found = check_datasets(paths, review)
     if chosen["data_docs"]:
-        write_data_docs(paths, Path(chosen["data_docs"]))
+        write_data_docs(paths, Path(chosen["data_docs"]), review)
     if chosen["as_json"]:
         print_json(
             {

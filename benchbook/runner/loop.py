@@ -24,7 +24,7 @@ from benchbook.runner.plan import Plan
 from benchbook.workloads import workload
 
 _SECOND_NS = 1_000_000_000
-_SLICE_NS = 1_000_000
+_SLICE_NS = 250_000
 _RAMP_NS = 100_000
 """Slots of a closed loop open 0.1 ms apart (0.1 s for 1,000), so that the start is no burst."""
 

@@ -19,6 +19,10 @@ from benchbook.clock import monotonic_ns
 _CLOCK_MONOTONIC, _ABSOLUTE = 1, 1
 
 
+SLICE_NS = 250_000
+"""How long due calls may hold the loop before sockets are read again."""
+
+
 class Agenda:
     """`at(due_ns, call)` runs `call` once, not before `due_ns`; calls due together run in order of asking."""
 
@@ -43,13 +47,15 @@ class Agenda:
             self._timer.set(due_ns)
 
     def _ring(self) -> None:
-        """Run what is due by now; what falls due meanwhile waits for the next ring, so that sockets get a turn."""
+        """Run what is due by now, for a slice at most; the rest, and what falls due meanwhile, waits for the next
+        ring, so that sockets get a turn: a request is stamped when it arrives, not behind everyone's chunks."""
         self._armed_ns = 0  # calls that ask for more don't set the timer: once, at the end, is enough
-        now_ns, heap, due = monotonic_ns(), self._heap, []
-        while heap and heap[0][0] <= now_ns:
-            due.append(heappop(heap)[2])
-        for call in due:
-            call()
+        start_ns, heap = monotonic_ns(), self._heap
+        until_ns = start_ns + SLICE_NS
+        while heap and heap[0][0] <= start_ns:
+            heappop(heap)[2]()
+            if monotonic_ns() >= until_ns:
+                break
         self._armed_ns = None
         self._arm()
 

@@ -26,7 +26,7 @@ from benchbook.simulator.profile import Profile, load_profile
 from benchbook.simulator.replies import HttpRequest, Responder, Response
 
 BACKLOG = 4096
-SLICE_NS = 1_000_000
+SLICE_NS = 200_000
 
 
 class Simulator:

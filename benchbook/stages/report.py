@@ -29,7 +29,7 @@ def report(job: Job, run_id: str | None = None) -> Reported:
         for kind in spec.report.formats:
             if kind == "html":
                 files[kind] = str(folder / "report.html")
-                view = gather(results, run_id, spec.aggregate.slos)
+                view = gather(results, run_id, slos=spec.aggregate.slos, confidence=spec.aggregate.confidence)
                 write_whole(folder / "report.html", page(view).encode())
             elif kind != "console":
                 files[kind] = str(folder / f"trials.{kind}")

@@ -17,6 +17,7 @@ from benchbook.datasets import files
 from benchbook.errors import DatasetError
 from benchbook.records import Check
 from benchbook.results.paths import checks_file, writable
+from benchbook.scoring import review
 from benchbook.stages import Job, Validated
 
 
@@ -25,13 +26,13 @@ def validate(job: Job) -> Validated:
     spec = job.spec()
     results = Path(job.results)
     paths = files(spec.validate_.datasets)
-    found = check_datasets(paths)
+    found = check_datasets(paths, review)
     target = checks_file(results)
     with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(encode_checks(found.checks))
     if spec.validate_.data_docs:
-        write_data_docs(paths, results / "data_docs")
+        write_data_docs(paths, results / "data_docs", review)
     refuse(found)
     cases = sum(len(dataset.cases) for dataset in found.datasets)
     notes = tuple(str(note) for note in found.notes)
