@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,47 +12,79 @@ from benchbook.cli.options import json_option, results_option
 _EPILOG = """\b
 Examples:
   benchbook compare latest~1 latest
-  benchbook compare 20261121T08 20261122T08 --json
+  benchbook compare 20261121T08 20261122T08 --all
+  benchbook compare latest~1 latest --json
 The ratio is B over A: 1.10 says that B's median is 10 % higher. One run a side is no evidence of a lasting
-change, however narrow the interval: runs differ from day to day."""
+change, however narrow the interval: runs differ from day to day. Runs that asked different things are not
+compared: exit code 2."""
+
+_MAIN = ("ttft_ms", "e2e_ms", "response_ms", "decode_ms_per_token")
+Row = Mapping[str, Any]
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("a")
 @click.argument("b")
+@click.option("--all", "every", is_flag=True, help="Every latency metric, not only the main ones.")
 @results_option
 @json_option
-def command(a: str, b: str, results: str, *, as_json: bool) -> None:
+def command(**chosen: Any) -> int:
     """Compare two runs, paired by test case: the ratio of medians with its interval."""
     from pathlib import Path
 
-    from benchbook.cli.output import print_json, print_table
+    from benchbook.cli.output import print_json
+    from benchbook.errors import EXIT_BAD_INPUT, EXIT_DONE, UserError
     from benchbook.history import compare_runs
     from benchbook.results import journal
 
-    first, second = (journal.find_run(Path(results), run) for run in (a, b))
-    rows = compare_runs(results, first, second)
-    if as_json:
+    first, second = (journal.find_run(Path(chosen["results"]), chosen[side]) for side in ("a", "b"))
+    rows = compare_runs(chosen["results"], first, second)
+    unlike = next((row["refused"] for row in rows if str(row["refused"]).startswith("unlike")), None)
+    if chosen["as_json"]:
         print_json({"a": first, "b": second, "rows": rows})
-        return
-    columns = ("target", "metric", "cases", "ratio", "interval", "sense", "p", "verdict")
-    print_table(
-        f"A {first}  B {second}  (ratio = B / A)",
-        columns,
-        [_line(row) for row in rows if row["cases"] or row["refused"]],
-    )
+        return EXIT_BAD_INPUT if unlike else EXIT_DONE
+    if unlike:
+        raise UserError(f"{first} and {second}", unlike, "compare runs of one plan, see `benchbook runs`")
+    _print(first, second, [row for row in rows if _telling(row, every=chosen["every"])])
+    return EXIT_DONE
 
 
-def _line(row: dict[str, Any]) -> list[Any]:
-    interval = None if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-    ratio = None if row["ratio"] is None else f"{row['ratio']:.3f}"
+def _telling(row: Row, *, every: bool) -> bool:
+    """Whether there is something to say: a metric that neither run has (say, of answers not streamed) is left out."""
+    return (every or row["metric"] in _MAIN) and bool(row["n_a"] or row["n_b"])
+
+
+def _print(first: str, second: str, rows: Sequence[Row]) -> None:
+    from benchbook.cli.output import note, print_table
+
+    columns = ("target", "metric", "cases", "B / A", "interval", "points to", "verdict")
+    print_table(f"A {first}\nB {second}", columns, [_line(row) for row in rows])
+    click.echo("paired by test case, medians of measured trials that succeeded, 95 % intervals; of these prompts only")
+    for line in dict.fromkeys(line for row in rows for line in _reservations(row)):
+        note(line)
+
+
+def _line(row: Row) -> list[Any]:
+    known = row["ratio"] is not None
     return [
         row["target"],
         row["metric"],
         row["cases"],
-        ratio,
-        interval,
-        row["sense"],
-        row["p"],
-        row["refused"] or row["word"],
+        f"{row['ratio']:.3f}" if known else None,
+        f"{row['low']:.3f} to {row['high']:.3f}" if known else None,
+        row["sense"] if row["word"].startswith("CANNOT TELL") else None,
+        row["word"],
     ]
+
+
+def _reservations(row: Row) -> Iterator[str]:
+    """What a reader must know beside the ratios."""
+    for side in ("a", "b"):
+        if row[f"verdict_{side}"] != "VALID":
+            yield f"run {row[f'run_{side}']} is {row[f'verdict_{side}']}: see `benchbook show {row[f'run_{side}']}`"
+    shares = (row["failure_share_a"], row["failure_share_b"])
+    if any(shares):
+        said = " and ".join("unknown" if share is None else f"{share:.1%}" for share in shares)
+        yield f"{row['target']}: {said} of the trials of A and B failed, and no latency here speaks of them"
+    if row["only_a"] or row["only_b"]:
+        yield f"{row['target']}: {row['only_a']} cases only in A and {row['only_b']} only in B are left out"

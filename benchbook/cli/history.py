@@ -14,10 +14,9 @@ Examples:
   benchbook history --json
   benchbook history --list              the stored questions
   benchbook history errors              one of them
+  benchbook history slowest --run latest --top 5
+  benchbook history goodput --slo ttft_ms=300 --slo e2e_ms=2000
   benchbook history merge ../other/results"""
-
-_COLUMNS = ("run_id", "target", "model", "n", "failure_share", "score")
-_QUANTILES = ("ttft_ms", "e2e_ms", "decode_ms_per_token")
 
 
 @click.command(epilog=_EPILOG)
@@ -26,10 +25,15 @@ _QUANTILES = ("ttft_ms", "e2e_ms", "decode_ms_per_token")
 @results_option
 @click.option("--run", "run", metavar="RUN", help="Of this run only (an id, a prefix, `latest`).")
 @click.option("--list", "listed", is_flag=True, help="List the questions, each with what one row is.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Rows of a listing such as `slowest`. [default: 20]")
+@click.option(
+    "--slo", "slos", multiple=True, metavar="METRIC=LIMIT", help="For `goodput`: a limit to meet; repeatable."
+)
+@click.option("--confidence", type=click.FloatRange(0.5, 1, min_open=True, max_open=True), help="Of the intervals.")
 @json_option
 def command(**chosen: Any) -> None:
     """Latency of every run and target; or the answer to another stored QUESTION; or `merge DIR`."""
-    from benchbook.cli.output import print_json, print_table
+    from benchbook.cli.output import print_json
 
     if chosen["listed"]:
         _list(as_json=chosen["as_json"])
@@ -42,8 +46,7 @@ def command(**chosen: Any) -> None:
         elif chosen["question"] == "summary":
             _print_summary(rows)
         else:
-            columns = list(rows[0]) if rows else ["no rows"]
-            print_table("", columns, [list(row.values()) for row in rows])
+            _print_answer(chosen["question"], rows)
 
 
 def _ask(chosen: dict[str, Any]) -> list[dict[str, Any]]:
@@ -53,27 +56,41 @@ def _ask(chosen: dict[str, Any]) -> list[dict[str, Any]]:
     from benchbook.results import journal
 
     runs = (journal.find_run(Path(chosen["results"]), chosen["run"]),) if chosen["run"] else None
-    return ask(chosen["question"], chosen["results"], runs=runs)
+    settings = {"top": chosen["top"], "confidence": chosen["confidence"], "slos": _limits(chosen["slos"])}
+    return ask(chosen["question"], chosen["results"], runs=runs, **settings)
+
+
+def _limits(texts: tuple[str, ...]) -> dict[str, float] | None:
+    """`ttft_ms=500` as a limit by metric."""
+    from benchbook.errors import UserError
+
+    limits = {}
+    for text in texts:
+        metric, _, limit = text.partition("=")
+        try:
+            limits[metric] = float(limit)
+        except ValueError:
+            raise UserError(f"--slo {text}", "is no limit", "write METRIC=NUMBER, e.g. ttft_ms=500") from None
+    return limits or None
+
+
+def _print_answer(question: str, rows: list[dict[str, Any]]) -> None:
+    from benchbook.cli.output import note, print_table
+
+    if rows:
+        print_table("", list(rows[0]), [list(row.values()) for row in rows])
+    else:
+        note(f"no row answers {question}")
 
 
 def _print_summary(rows: list[dict[str, Any]]) -> None:
-    from benchbook.cli.output import note, print_table
-    from benchbook.reports.words import median, tail
+    from benchbook.cli.output import note
+    from benchbook.reports.console import print_summary
 
-    if not rows:
+    if rows:
+        print_summary(rows)
+    else:
         note("no run is stored yet; start with: benchbook run")
-        return
-    headings = [*_COLUMNS, *(f"{metric} p50" for metric in _QUANTILES), "ttft_ms p95", "e2e_ms p95"]
-    lines = [
-        [
-            *(row[name] for name in _COLUMNS),
-            *(median(row, metric) for metric in _QUANTILES),
-            tail(row, "ttft_ms"),
-            tail(row, "e2e_ms"),
-        ]
-        for row in rows
-    ]
-    print_table("", headings, lines)
 
 
 def _list(*, as_json: bool) -> None:

@@ -56,29 +56,46 @@ def describe(fields: Mapping[str, Any]) -> str:
 @contextmanager
 def _terminal() -> Iterator[OnProgress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+    from rich.table import Column
 
     columns = (
-        TextColumn("[bold]measuring"),
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TextColumn("{task.fields[errors]}"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("[dim]{task.fields[current]}"),
+        TextColumn("{task.fields[told]}"),
+        TextColumn("[dim]{task.fields[current]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8) as bar:
-        task = bar.add_task("run", total=None, rate="", errors="", current="starting")
+    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8, expand=True) as bar:
+        task = bar.add_task("preparing", total=None, told="", current="")
+        yield lambda fields: bar.update(task, **shown(fields))
 
-        def sink(fields: Mapping[str, Any]) -> None:
-            errors = fields["failed"] + fields["timed_out"]
-            bar.update(
-                task,
-                total=fields["planned"],
-                completed=fields["done"],
-                rate=f"{fields['rate_per_s']:.1f}/s" if fields["rate_per_s"] else "",
-                errors=f"[red]{errors} errors[/]" if errors else "[green]0 errors[/]",
-                current=fields["current"] if fields["in_flight"] else "",
-            )
 
-        yield sink
+def shown(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What the live line says: done / total, rate, errors, time left and money, then the current case."""
+    from rich.markup import escape
+
+    finished = fields["done"] == fields["planned"]
+    errors = fields["failed"] + fields["timed_out"]
+    parts = [f"{fields['done']}/{fields['planned']}"]
+    if fields["rate_per_s"]:
+        parts.append(f"{fields['rate_per_s']:.1f}/s")
+    parts.append(f"[{'red' if errors else 'green'}]{errors} errors[/]")
+    if fields["eta_s"] is not None and not finished:
+        parts.append(f"{_clock(fields['eta_s'])} left")
+    if fields["spent_usd"]:
+        parts.append(f"${fields['spent_usd']:.4f}")
+    return {
+        "description": "storing" if finished else "measuring",
+        "total": fields["planned"],
+        "completed": fields["done"],
+        "told": "  ".join(parts),
+        "current": escape(fields["current"] or "") if fields["in_flight"] else "",
+    }
+
+
+def _clock(seconds: float) -> str:
+    """`0:42`, `1:02:03`."""
+    minutes, second = divmod(round(seconds), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"

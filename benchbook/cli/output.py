@@ -1,8 +1,9 @@
-"""How verbs print: JSON for scripts, rich tables for people, plain text where there is no terminal."""
+"""How verbs print: JSON for scripts, tables for people, plain text where there is no terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -17,34 +18,36 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on stdout: numbers to the right, everything else to the left."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from benchbook.reports.terminal import show
+    """A table on stdout, numbers to the right. Columns that the terminal is too narrow for are named on stderr."""
+    from benchbook.reports.grid import Column
+    from benchbook.reports.terminal import show_grid, show_words
 
     listed = [tuple(row) for row in rows]
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(columns):
-        numeric = bool(listed) and all(_is_number(row[index]) or row[index] is None for row in listed)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in listed:
-        table.add_row(*(Text(cell(value)) for value in row))
-    show(table)
+    if title:
+        show_words((title, "bold"))
+    drawn = [Column(name, right=_is_numeric([row[index] for row in listed])) for index, name in enumerate(columns)]
+    left_out = show_grid(drawn, [[cell(value) for value in row] for row in listed])
+    if left_out:
+        note(f"too narrow for {len(left_out)} columns ({', '.join(left_out)}); they show in a pipe, e.g. | less -S")
 
 
 def cell(value: Any) -> str:
     """One value as a person reads it; missing is a dash."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={cell(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):
         return "; ".join(cell(part) for part in value)
-    return str(value)
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
+    return value.isoformat(" ", "milliseconds") if isinstance(value, datetime) else str(value)
 
 
 def note(line: str) -> None:
@@ -52,5 +55,6 @@ def note(line: str) -> None:
     click.echo(f"{click.style('note:', fg='yellow')} {line}", err=True)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_numeric(values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)

@@ -30,23 +30,17 @@ def command(**chosen: Any) -> None:
     if chosen["as_json"]:
         print_json(rows)
     elif rows:
-        columns = (
-            "run_id",
-            "status",
-            "verdict",
-            "planned",
-            "succeeded",
-            "failed",
-            "timed_out",
-            "skipped",
-            "not_started",
-            "wall_s",
-            "targets",
-        )
-        print_table("", columns, [[row[name] for name in columns] for row in rows])
+        columns = ("run", "status", "verdict", "trials", "time", "targets")
+        print_table("", columns, [_line(row) for row in rows])
     else:
         note(f"no run is stored in {results}; start with: benchbook run")
     stored = {row["run_id"] for row in rows}
     for run_id in journal.runs(results):
         if run_id not in stored:
             note(f"{run_id} is not stored yet: benchbook run --resume {run_id}, or benchbook stage store")
+
+
+def _line(row: dict[str, Any]) -> list[Any]:
+    from benchbook.reports.words import counts, seconds
+
+    return [row["run_id"], row["status"], row["verdict"], counts(row), seconds(row["wall_s"]), row["targets"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,6 +14,19 @@ Examples:
   benchbook show latest
   benchbook show 20261121T081502Z --failures
   benchbook show latest --json"""
+
+
+_FAILURE = (
+    "target",
+    "dataset",
+    "test_id",
+    "phase",
+    "repetition",
+    "status",
+    "error_kind",
+    "calls",
+    "error_message",
+)
 
 
 @click.command(epilog=_EPILOG)
@@ -40,19 +54,26 @@ def command(**chosen: Any) -> None:
     if not (chosen["failures"] or chosen["checks"]):
         return
     found = gather(chosen["results"], run_id)
-    if chosen["failures"]:
-        columns: tuple[str, ...] = (
-            "target",
-            "dataset",
-            "test_id",
-            "phase",
-            "repetition",
-            "status",
-            "error_kind",
-            "calls",
-            "error_message",
-        )
-        print_table("failures", columns, [[row[name] for name in columns] for row in found.failures])
+    if chosen["failures"] and found.failures:
+        print_table("\nfailures", _FAILURE, [[row[name] for name in _FAILURE] for row in found.failures])
+    elif chosen["failures"]:
+        click.echo("\nno trial failed or timed out")
     if chosen["checks"]:
-        columns = ("suite", "subject", "name", "success", "severity", "observed", "unexpected", "failures")
-        print_table("checks", columns, [[row[name] for name in columns] for row in found.checks])
+        _print_checks(found.checks)
+
+
+def _print_checks(checks: Sequence[Mapping[str, Any]]) -> None:
+    """Every check in a line; below them what the failed ones found, place by place."""
+    from benchbook.cli.output import print_table
+
+    columns = ("suite", "subject", "check", "outcome", "observed", "unexpected")
+    lines = [[row[name] for name in ("suite", "subject", "name")] + [_outcome(row)] for row in checks]
+    counted = [[row["observed"], row["unexpected"]] for row in checks]
+    print_table("\nchecks", columns, [line + count for line, count in zip(lines, counted, strict=True)])
+    for row in checks:
+        for failure in row["failures"]:
+            click.echo(f"  {row['name']}: {failure}")
+
+
+def _outcome(check: Mapping[str, Any]) -> str:
+    return "passed" if check["success"] else f"failed ({check['severity']})"

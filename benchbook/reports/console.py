@@ -2,94 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
-
 from benchbook.reports.gather import RunView, gather
-from benchbook.reports.terminal import show
-from benchbook.reports.words import COLUMNS, MISSING, counts, median, money, number, seconds, share, tail
+from benchbook.reports.targets import targets
+from benchbook.reports.terminal import show_grid, show_lines, show_words, width
+from benchbook.reports.words import counts, seconds
 from benchbook.results.paths import report_folder
+from benchbook.results.runs import runs
 
 _VERDICT_STYLES = {"VALID": "bold green", "DEGRADED": "bold yellow", "INVALID": "bold red"}
 _ERRORS_SHOWN = 8
+_KINDS_SHOWN = 3
 
 
 def print_run(results: str, run_id: str, *, brief: bool = False) -> None:
     """Print one run. brief: the verdict line alone. Raises UnknownRunError."""
     view = gather(results, run_id)
     if brief:
-        show(verdict_line(view))
+        show_words(*_verdict(view))
         return
-    note = Text("medians with 95 % order-statistic intervals, over measured successes; - is missing", style="dim")
-    show(Group(comparison(view), note, *_errors(view), verdict_line(view), *_places(results, run_id)))
-
-
-def comparison(view: RunView) -> Table:
-    """The targets side by side. Failures stand beside the latencies that leave them out."""
     run = view.run
-    title = f"run {run['run_id']}  {counts(run)}  in {seconds(run['wall_s'])}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("target", "model", "ok / tried", "failed", "score"):
-        table.add_column(heading, justify="left" if heading in ("target", "model") else "right")
-    for _, heading in COLUMNS:
-        table.add_column(f"{heading}\np50", justify="right")
-    for heading in ("TTFT ms\np95", "end to end ms\np95", "tokens/s", "cost"):
-        table.add_column(heading, justify="right")
-    for row in view.targets:
-        table.add_row(*_cells(view, row))
-    return table
+    show_words((f"run {run_id}  {counts(run)}  in {seconds(run['wall_s'])}", "bold"))
+    show_lines([[("", "")]])
+    if view.targets:
+        _comparison(view)
+    for line in (*_errors(view), *_skipped(view)):
+        show_words(line)
+    show_words(*_verdict(view))
+    for place in _places(results, run_id):
+        show_lines([[(place, "")]])
 
 
-def _cells(view: RunView, row: Mapping[str, Any]) -> list[str | Text]:
-    target = row["target"]
-    failed = (row["failed"] or 0) + (row["timed_out"] or 0)
-    rate = view.throughput.get(target, {}).get("tokens_per_s")
-    return [
-        Text(target, style="bold"),
-        str(row["model"]),
-        f"{row['succeeded']} / {row['attempted']}",
-        Text(share(row["failure_share"]), style="red" if failed else ""),
-        MISSING if row["score"] is None else f"{row['score']:.2f}",
-        *(median(row, metric) for metric, _ in COLUMNS),
-        tail(row, "ttft_ms"),
-        tail(row, "e2e_ms"),
-        number(rate),
-        money(view.costs.get(target, {}).get("cost_usd")),
+def print_summary(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows of the question `summary`: every run and target."""
+    _note(show_grid(*targets(rows, stacked=width() is not None, runs=True), hoist=False))
+
+
+def _comparison(view: RunView) -> None:
+    rows = [
+        {
+            **row,
+            "tokens_per_s": view.throughput.get(str(row["target"]), {}).get("tokens_per_s"),
+            "cost_usd": view.costs.get(str(row["target"]), {}).get("cost_usd"),
+        }
+        for row in view.targets
     ]
+    _note(show_grid(*targets(rows, stacked=width() is not None), hoist=False))
 
 
-def _errors(view: RunView) -> Iterator[Text]:
-    for row in view.errors[:_ERRORS_SHOWN]:
-        retried = " (retried)" if row["level"] == "attempt" else ""
-        line = f"  {row['target']}: {row['n']} of {row['attempted']} {row['level']}s {row['error_kind']}{retried}"
-        yield Text(line, style="red" if row["level"] == "trial" else "yellow")
-    if len(view.errors) > _ERRORS_SHOWN:
-        yield Text(f"  and {len(view.errors) - _ERRORS_SHOWN} more kinds: benchbook history errors", style="dim")
+def _note(left_out: Sequence[str]) -> None:
+    """What the table's numbers are; they are never shown without it."""
+    show_words(("medians and tails of measured trials that succeeded, with 95 % order-statistic intervals", "dim"))
+    if left_out:
+        show_words((f"too narrow for: {', '.join(left_out)}", "dim"))
 
 
-def verdict_line(view: RunView) -> Text:
+def _errors(view: RunView) -> Iterator[tuple[str, str]]:
+    """Failed trials by kind, and failed attempts where a retry made more of them."""
+    trials = {(row["target"], row["error_kind"]): row["n"] for row in view.errors if row["level"] == "trial"}
+    told = [r for r in view.errors if r["level"] == "trial" or r["n"] != trials.get((r["target"], r["error_kind"]))]
+    for row in told[:_ERRORS_SHOWN]:
+        line = f"  {row['target']}: {row['n']} of {row['attempted']} {row['level']}s {row['error_kind']}"
+        yield line, "red" if row["level"] == "trial" else "yellow"
+    if len(told) > _ERRORS_SHOWN:
+        yield f"  and {len(told) - _ERRORS_SHOWN} more: benchbook history errors", "dim"
+
+
+def _skipped(view: RunView) -> Iterator[tuple[str, str]]:
+    for row in view.skipped[:_KINDS_SHOWN]:
+        yield f"  {row['target']}: {row['trials']} trials skipped: {row['reason']}", "yellow"
+
+
+def _verdict(view: RunView) -> Iterator[tuple[str, str]]:
     """The verdict and its reasons."""
-    run = view.run
-    line = Text("verdict ")
-    line.append(str(run["verdict"]), style=_VERDICT_STYLES.get(str(run["verdict"]), "bold"))
-    for index, reason in enumerate(run["reasons"] or ()):
-        line.append(": " if index == 0 else "; ")
-        line.append(str(reason))
-    return line
+    verdict = str(view.run["verdict"])
+    yield "verdict ", ""
+    yield verdict, _VERDICT_STYLES.get(verdict, "bold")
+    for index, reason in enumerate(view.run["reasons"] or ()):
+        yield f"{': ' if index == 0 else '; '}{reason}", ""
 
 
-def _places(results: str, run_id: str) -> Iterator[Text]:
+def _places(results: str, run_id: str) -> Iterator[str]:
     folder = Path(results)
     page = report_folder(folder) / run_id / "report.html"
-    yield Text(f"raw      {folder / 'journal' / run_id}/")
-    yield Text(f"tables   {folder / 'tables'}/*/run_id={run_id}/  (Parquet)")
+    yield f"raw      {folder / 'journal' / run_id}/"
+    yield f"tables   {folder / 'tables'}/*/run_id={run_id}/  (Parquet)"
     if page.is_file():
-        yield Text(f"page     {page}")
+        yield f"page     {page}"
     where = "" if results == "results" else f" --results {results}"
-    yield Text(f"next     benchbook history{where}   benchbook show{where}   benchbook compare latest~1 latest{where}")
+    yield f"next     benchbook show{where} --failures --checks"
+    yield f"         benchbook history{where}"
+    if runs(folder)[0] != run_id:
+        yield f"         benchbook compare latest~1 latest{where}"

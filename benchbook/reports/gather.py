@@ -28,19 +28,22 @@ class RunView:
     scores: tuple[Row, ...]
     curves: tuple[Row, ...]
     failures: tuple[Row, ...]
+    skipped: tuple[Row, ...]
+    confidence: float = 0.95
 
 
-def gather(results: str | Path, run_id: str, slos: Mapping[str, float] | None = None) -> RunView:
+def gather(
+    results: str | Path, run_id: str, *, slos: Mapping[str, float] | None = None, confidence: float = 0.95
+) -> RunView:
     """Everything that a report shows of `run_id`. Raises UnknownRunError where no table holds it."""
     runs = _of(run_id, "overview", results)
     if not runs:
         raise UnknownRunError(str(results), f"no stored run {run_id}", "see `benchbook runs`")
-    extra = {"slos": dict(slos)} if slos else {}
     return RunView(
         run=runs[0],
-        targets=_of(run_id, "summary", results),
+        targets=_of(run_id, "summary", results, confidence=confidence),
         throughput=_by_target(_of(run_id, "throughput", results)),
-        goodput=_by_target(_of(run_id, "goodput", results, **extra)),
+        goodput=_by_target(_of(run_id, "goodput", results, slos=dict(slos) if slos else None)),
         costs=_by_target(tuple(row for row in _of(run_id, "tokens_cost", results) if row["phase"] == "measured")),
         errors=_of(run_id, "errors", results),
         checks=_of(run_id, "quality", results),
@@ -48,6 +51,8 @@ def gather(results: str | Path, run_id: str, slos: Mapping[str, float] | None = 
         scores=_of(run_id, "scores", results),
         curves=_of(run_id, "curves", results),
         failures=_of(run_id, "failures", results),
+        skipped=_of(run_id, "skipped", results),
+        confidence=confidence,
     )
 
 

@@ -9,7 +9,12 @@ from benchbook.reports import words
 from benchbook.reports.gather import Row, RunView
 from benchbook.reports.plots import distribution
 
-CURVES = ("ttft_ms", "e2e_ms", "decode_ms_per_token", "response_ms")
+CURVES = {
+    "ttft_ms": "Time to first token",
+    "e2e_ms": "End to end, from dispatch",
+    "response_ms": "Response, from the intended start",
+    "decode_ms_per_token": "Decode, per token after the first",
+}
 _MOST_FAILURES = 50
 
 
@@ -32,7 +37,7 @@ def page(view: RunView) -> str:
         "words": words,
         "version": __version__,
         # our own drawing; target names inside it were escaped by matplotlib's SVG writer
-        "curves": [(metric, Markup(svg)) for metric, svg in drawn if svg],  # noqa: S704
+        "curves": [(CURVES[metric], Markup(svg)) for metric, svg in drawn if svg],  # noqa: S704
         "score_rows": _score_rows(view),
         "failures": view.failures[:_MOST_FAILURES],
         "failures_left": max(0, len(view.failures) - _MOST_FAILURES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -31,21 +32,28 @@ def _svg(by_target: Mapping[str, Sequence[Mapping[str, Any]]], targets: Sequence
     mpl.use("svg")
     from matplotlib.figure import Figure
 
-    settings = {"svg.hashsalt": metric, "svg.fonttype": "none", "font.size": 9}
+    settings = {"svg.hashsalt": metric, "svg.fonttype": "none", "font.size": 9, "text.parse_math": False}
     with mpl.rc_context(settings):
         figure = Figure(figsize=(6.2, 3.3), layout="constrained")
         axes = figure.add_subplot()
+        lines: list[Any] = []
         for index, target in enumerate(targets):
             points = by_target.get(target, ())
             xs = [point["value"] for point in points]
             ys = [100 * point["share_attempted"] for point in points]
-            axes.step(xs, ys, where="post", color=COLOURS[index % len(COLOURS)], label=target, linewidth=1.6)
+            lines += axes.step(xs, ys, where="post", color=COLOURS[index % len(COLOURS)], linewidth=1.6)
         axes.set_xlabel(metric)
         axes.set_ylabel("% of attempted trials")
         axes.set_ylim(0, 101)
         axes.grid(visible=True, color="#e3e3e3", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="lower right")
+        axes.legend(lines, _labels(targets), frameon=False, loc="lower right")
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return out.getvalue()[out.getvalue().index("<svg") :]
+    drawn = out.getvalue()[out.getvalue().index("<svg") :]
+    return re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
+
+
+def _labels(targets: Sequence[str]) -> list[str]:
+    """Names for the legend, which leaves out those that begin with an underscore: a zero-width mark goes ahead."""
+    return [f"\N{ZERO WIDTH NO-BREAK SPACE}{target}" if target.startswith("_") else target for target in targets]

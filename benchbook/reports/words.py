@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 MISSING = "-"
-
-COLUMNS = (
-    ("ttft_ms", "TTFT ms"),
-    ("e2e_ms", "end to end ms"),
-    ("response_ms", "response ms"),
-    ("decode_ms_per_token", "decode ms/token"),
-)
-"""Metrics that a comparison of targets shows, with their headings."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -25,21 +18,21 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{digits}g}"
 
 
-def median(row: Mapping[str, Any], metric: str) -> str:
-    """`212 [198-225]`: the p50 with its interval, or why there is none."""
-    return _quantile(row, metric, "p50")
-
-
-def tail(row: Mapping[str, Any], metric: str) -> str:
-    """The p95 with its interval, or `needs 59, has 10`."""
-    return _quantile(row, metric, "p95")
-
-
-def _quantile(row: Mapping[str, Any], metric: str, name: str) -> str:
-    value = row[f"{metric}_{name}"]
-    if value is None:
+def quantile(row: Mapping[str, Any], metric: str, name: str) -> str:
+    """`212 [198-225]`: a quantile with its interval, or `needs 59, has 10`, or that it is missing."""
+    if row[f"{metric}_{name}"] is None:
         return str(row[f"{metric}_{name}_refused"] or MISSING) if row[f"{metric}_n"] else MISSING
-    return f"{number(value)} [{number(row[f'{metric}_{name}_low'])}–{number(row[f'{metric}_{name}_high'])}]"  # noqa: RUF001
+    return f"{number(row[f'{metric}_{name}'])} [{interval(row, metric, name)}]"
+
+
+def interval(row: Mapping[str, Any], metric: str, name: str) -> str:
+    """`198-225`, with an en dash."""
+    return f"{number(row[f'{metric}_{name}_low'])}\N{EN DASH}{number(row[f'{metric}_{name}_high'])}"
+
+
+def moment(at: datetime | None) -> str:
+    """A time to the second, in UTC."""
+    return MISSING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def share(part: float | None) -> str:
