@@ -69,7 +69,7 @@ def recordable(job: Job, executed: Executed) -> tuple[str, ...]:
     """The stages whose outputs are now what `dvc repro` would have made of its inputs; none if that is not so."""
     try:
         own = load_plan(DEFAULT_PLAN)
-        derived = _made_alike(job.spec(), own)
+        derived = made_alike(job.spec(), own)
         if executed.status == "finished" and _plan_hash(own) == _run_plan_hash(job, executed):
             return ("validate", "execute", *derived)
     except BenchbookError:
@@ -77,7 +77,7 @@ def recordable(job: Job, executed: Executed) -> tuple[str, ...]:
     return ("execute", *derived) if _measured_already() else ()
 
 
-def _made_alike(spec: PlanSpec, own: PlanSpec) -> tuple[str, ...]:
+def made_alike(spec: PlanSpec, own: PlanSpec) -> tuple[str, ...]:
     """The derived stages whose sections, and those before them, are the same in both plans."""
     alike = []
     for stage in _DERIVED:

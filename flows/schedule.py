@@ -78,7 +78,7 @@ def serve(
     due = Due(cron, interval_s)
     job = replace(job, preflight=False, again=True)
     schedule = due.schedule()
-    with _only_here(Path(job.results), name), some_server(say, pages=True) as address:
+    with only_here(Path(job.results), name), some_server(say, pages=True) as address:
         with talking_to(address()):
             say(f"schedule {name}: {due}, plan {job.plan}, results in {job.results}; Ctrl-C ends it")
             asyncio.run(_serve(job, schedule, Serving(deployment_name(job, name), due.poll_s, say)))
@@ -86,7 +86,7 @@ def serve(
 
 
 @contextmanager
-def _only_here(results: Path, name: str) -> Iterator[None]:
+def only_here(results: Path, name: str) -> Iterator[None]:
     """Hold this name's place in the results folder: two servers of one schedule would take each other for dead."""
     from benchbook.results.paths import writable
 

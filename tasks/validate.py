@@ -6,7 +6,9 @@ import asyncio
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
+from benchbook.errors import DatasetError
 from benchbook.stages import Job, Validated
 from tasks.live import watcher
 from tasks.retries import worth_another_try
@@ -17,7 +19,12 @@ async def validate(job: Job) -> Validated:
     """Refuse unfit datasets. Raises UserError."""
     from benchbook.stages.validate import validate as stage
 
-    validated = await asyncio.to_thread(stage, job)
+    try:
+        validated = await asyncio.to_thread(stage, job)
+    except DatasetError as error:
+        for problem in error.problems:
+            get_run_logger().error(problem)
+        raise
     for note in validated.notes:
         watcher().say(f"note: {note}")
     return validated
