@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from benchbook.config import DEFAULT_PLAN, PlanSpec, build_plan, load_plan
+from benchbook.config import DEFAULT_PLAN, PlanSpec, build_plan, load_plan, thaw
 from benchbook.results.paths import DEFAULT_RESULTS
 
 STAGES = ("validate", "execute", "store", "aggregate", "report")
@@ -43,7 +44,9 @@ class Job:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def spec(self) -> PlanSpec:
-        """The validated plan. Raises PlanError."""
+        """The validated plan; of a job that resumes a run, that run's own. Raises PlanError, UnknownRunError."""
+        if self.resume:
+            return _stored_spec(Path(self.results), self.resume)
         if self.document is not None:
             return build_plan(self.document, self.plan)
         return load_plan(self.plan, self.overrides)
@@ -51,6 +54,12 @@ class Job:
     def fields(self) -> dict[str, Any]:
         """As plain data; `job_from` reads it back."""
         return asdict(self)
+
+
+def _stored_spec(results: Path, run: str) -> PlanSpec:
+    from benchbook.results import journal
+
+    return thaw(journal.read_run(results, journal.find_run(results, run)).manifest["plan"])
 
 
 def job_from(fields: Mapping[str, Any]) -> Job:

@@ -6,6 +6,7 @@ journal's hash, and made anew only when that stamp differs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,6 @@ _COUNTS = ("planned", "succeeded", "failed", "timed_out", "skipped", "not_starte
 def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: tuple[str, tuple[str, ...]]) -> dict[str, Any]:
     run, manifest = found.run, found.run.manifest
     wall_s = _wall_s(trials)
-    costs = [cost for cost in trials["cost_usd"].to_pylist() if cost is not None]
     rate = manifest.get("offered_per_s")
     return {
         "run_id": run.run_id,
@@ -114,7 +114,7 @@ def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: tuple[st
         "offered_per_s": None if rate is None else rate * len(found.plan.targets),
         "achieved_per_s": counts.attempted / wall_s if wall_s else None,
         "wall_s": wall_s,
-        "cost_usd": sum(sorted(costs)) if costs else None,
+        "cost_usd": _cost_usd(trials),
         "sessions": len(run.segments),
         **{name: manifest.get(name) for name in _TRACED},
         "harness": run.segments[-1].start.get("harness") if run.segments else None,
@@ -135,6 +135,15 @@ _TRACED = (
     "host_fingerprint",
     "flow_run_id",
 )
+
+
+def _cost_usd(trials: pa.Table) -> float | None:
+    """What the run cost, null as soon as a successful trial's cost is unknown: a part must not pass for the whole."""
+    costs = list(zip(trials["status"].to_pylist(), trials["cost_usd"].to_pylist(), strict=True))
+    if any(cost is None for status, cost in costs if status == "success"):
+        return None
+    known = [cost for _, cost in costs if cost is not None]
+    return math.fsum(known) if known else None
 
 
 def _wall_s(trials: pa.Table) -> float | None:
