@@ -27,10 +27,9 @@ A run that comes due while another one is going on is skipped; missed runs do no
 @results_option
 def command(**chosen: Any) -> None:
     """Run a plan by the clock; needs nothing but this process."""
-    from flows.schedule import serve
-
     from benchbook.errors import UserError
     from benchbook.stages import Job
+    from flows.schedule import serve
 
     if (chosen["cron"] is None) == (chosen["interval_s"] is None):
         raise UserError("benchbook schedule", "needs one of --cron and --interval", 'e.g. --cron "0 * * * *"')
