@@ -52,7 +52,9 @@ def _scalar(value: Any) -> str:
 
 def note(line: str) -> None:
     """A remark on stderr."""
-    click.echo(f"{click.style('note:', fg='yellow')} {line}", err=True)
+    from benchbook.reports.grid import visible
+
+    click.echo(f"{click.style('note:', fg='yellow')} {visible(line)}", err=True)
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

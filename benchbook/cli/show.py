@@ -41,19 +41,16 @@ def command(**chosen: Any) -> None:
     from pathlib import Path
 
     from benchbook.cli.output import print_json, print_table
-    from benchbook.reports.console import print_run
+    from benchbook.reports.console import print_view
     from benchbook.reports.gather import gather
     from benchbook.results import journal
 
     run_id = journal.find_run(Path(chosen["results"]), chosen["run"])
-    if chosen["as_json"]:
-        view = asdict(gather(chosen["results"], run_id))
-        print_json({name: part for name, part in view.items() if name != "curves"})
-        return
-    print_run(chosen["results"], run_id)
-    if not (chosen["failures"] or chosen["checks"]):
-        return
     found = gather(chosen["results"], run_id)
+    if chosen["as_json"]:
+        print_json({name: part for name, part in asdict(found).items() if name != "curves"})
+        return
+    print_view(chosen["results"], found)
     if chosen["failures"] and found.failures:
         print_table("\nfailures", _FAILURE, [[row[name] for name in _FAILURE] for row in found.failures])
     elif chosen["failures"]:

@@ -23,8 +23,14 @@ def print_run(results: str, run_id: str, *, brief: bool = False) -> None:
     view = gather(results, run_id)
     if brief:
         show_words(*_verdict(view))
-        return
+    else:
+        print_view(results, view)
+
+
+def print_view(results: str, view: RunView) -> None:
+    """Print a run that was gathered already."""
     run = view.run
+    run_id = str(run["run_id"])
     show_words((f"run {run_id}  {counts(run)}  in {seconds(run['wall_s'])}", "bold"))
     show_lines([[("", "")]])
     if view.targets:
@@ -95,5 +101,5 @@ def _places(results: str, run_id: str) -> Iterator[str]:
     where = "" if results == "results" else f" --results {results}"
     yield f"next     benchbook show{where} --failures --checks"
     yield f"         benchbook history{where}"
-    if runs(folder)[0] != run_id:
+    if len(runs(folder)) > 1:
         yield f"         benchbook compare latest~1 latest{where}"

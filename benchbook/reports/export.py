@@ -1,7 +1,12 @@
-"""A run's trials as a file or a text: JSON, CSV, Parquet. One format, one function, one line in `FORMATS`."""
+"""A run's trials as a file or a text: JSON, CSV, Parquet. One format, one function, one line in `FORMATS`.
+
+Nothing here may import pandas, half a second that a verb would wait for: Arrow does so for an array made of Python
+values and for a timestamp turned into one.
+"""
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -13,20 +18,23 @@ if TYPE_CHECKING:
 
 
 def as_csv(table: pa.Table) -> bytes:
-    """Comma-separated with a header; nested columns as JSON texts."""
-    import pyarrow.csv as arrow_csv
+    """Comma-separated with a header; missing is empty, nested columns are JSON texts, bytes as in `as_json`."""
+    import csv
 
-    out = io.BytesIO()
-    arrow_csv.write_csv(_flat(table), out)
-    return out.getvalue()
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.column_names)
+    writer.writerows(zip(*(_cells(column) for column in table.columns), strict=True))
+    return out.getvalue().encode()
 
 
 def as_json(table: pa.Table) -> bytes:
-    """A JSON list of objects; times as ISO 8601."""
+    """A JSON list of objects; times as ISO 8601, bytes as text (what is not UTF-8 as `base64:...`)."""
     import orjson
 
-    rows = [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
-    return orjson.dumps(rows, option=orjson.OPT_INDENT_2, default=str) + b"\n"
+    columns = [_values(column) for column in table.columns]
+    rows = [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def as_parquet(table: pa.Table) -> bytes:
@@ -49,22 +57,35 @@ def chosen(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     return table.select(list(columns)) if columns else table
 
 
-def _flat(table: pa.Table) -> pa.Table:
-    """The table with nested columns written as JSON texts, which CSV can carry."""
+def _cells(column: pa.ChunkedArray) -> list[object]:
+    """A column's values as texts and numbers."""
     import orjson
     import pyarrow as pa
 
-    for index, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            texts = [
-                None if value is None else orjson.dumps(_plain(value)).decode() for value in table[index].to_pylist()
-            ]
-            table = table.set_column(index, field.name, pa.array(texts, pa.string()))
-    return table
+    values = _values(column)
+    if pa.types.is_nested(column.type):
+        return [None if value is None else orjson.dumps(value).decode() for value in values]
+    if pa.types.is_boolean(column.type):
+        return [None if value is None else str(value).lower() for value in values]
+    return values
 
 
-def _plain(value: object) -> object:
-    """Maps come out of Arrow as lists of pairs: an object again."""
-    if isinstance(value, list) and value and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
-        return dict(value)
-    return value
+def _values(column: pa.ChunkedArray) -> list[object]:
+    """A column's values as JSON-able ones: maps as objects, times and bytes as text."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        return [None if at is None else at.replace(" ", "T") for at in column.cast(pa.string()).to_pylist()]
+    values: list[object] = column.to_pylist()
+    if pa.types.is_map(column.type):
+        return [None if pairs is None else dict(pairs) for pairs in values]  # type: ignore[call-overload]
+    if pa.types.is_binary(column.type):
+        return [_text(value) if isinstance(value, bytes) else value for value in values]
+    return values
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"base64:{base64.b64encode(value).decode()}"

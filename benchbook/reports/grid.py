@@ -55,7 +55,7 @@ class Drawn:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Strip:
     """One column being laid out: its cells' lines, and the widths it could have."""
 
@@ -112,8 +112,14 @@ def records(columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], wid
 
 def clean(text: str) -> str:
     """On one line, and without characters that a terminal would obey."""
-    text = " ".join(text.split()) if any(mark in text for mark in "\n\r\t\v\f") else text
-    return text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return visible(" ".join(text.split()) if any(mark in text for mark in "\n\r\t\v\f") else text)
+
+
+def visible(text: str) -> str:
+    """Without characters that a terminal would obey, line ends excepted."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _cell(value: Cell | str) -> Cell:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,8 @@ def _svg(by_target: Mapping[str, Sequence[Mapping[str, Any]]], targets: Sequence
     from matplotlib.figure import Figure
 
     settings = {"svg.hashsalt": metric, "svg.fonttype": "none", "font.size": 9, "text.parse_math": False}
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has fonts of its own
         figure = Figure(figsize=(6.2, 3.3), layout="constrained")
         axes = figure.add_subplot()
         lines: list[Any] = []

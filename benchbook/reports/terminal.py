@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from benchbook.reports.grid import Cell, Column, Line, draw, hoisted, records
+from benchbook.reports.grid import Cell, Column, Line, draw, hoisted, records, visible
 
 _FEW_ROWS = 3
 
@@ -35,11 +35,11 @@ def show_lines(lines: Sequence[Line]) -> None:
 
 def show_words(*pieces: tuple[str, str]) -> None:
     """Print one line of (text, style) pieces, wrapped at words where it is wider than the terminal."""
-    console = Console(highlight=False)
+    line = [(visible(text), style) for text, style in pieces]
     if width() is None:
-        show_lines([list(pieces)])
+        show_lines([line])
     else:
-        console.print(Text.assemble(*pieces))
+        Console(highlight=False).print(Text.assemble(*line))
 
 
 def show_grid(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -46,7 +47,9 @@ def money(usd: float | None) -> str:
     """US dollars, small sums with enough digits to be told from nothing."""
     if usd is None:
         return "unknown"
-    return f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}" if usd else "$0"
+    if usd == 0 or usd >= 1:
+        return f"${usd:.2f}" if usd else "$0"
+    return f"${usd:.{max(4, 1 - math.floor(math.log10(usd)))}f}"
 
 
 def seconds(value: float | None) -> str:

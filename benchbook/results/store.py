@@ -94,10 +94,11 @@ def read_stamp(path: Path) -> dict[str, str] | None:
 def read_table(results: Path, table: str, run_ids: Collection[str] | None = None) -> tuple[pa.Table, list[Damaged]]:
     """The table over all runs (or these), and what had to be passed over.
 
-    Columns that an older schema lacks are null; those of a newer one are left out.
+    Columns that an older schema lacks are null; those of a newer one are left out. (Neither `empty_table()` nor
+    `pq.read_table`: they import pandas, half a second for a verb that needs none.)
     """
     schema, damaged = TABLES[table], list[Damaged]()
-    parts = [schema.empty_table()]
+    parts = [pa.Table.from_batches([], schema=schema)]
     for path in _parts(table_folder(results, table), run_ids, damaged):
         part = _read(path, schema)
         if isinstance(part, str):
@@ -173,7 +174,8 @@ def _is_finished(path: Path) -> bool:
 def _read(path: Path, schema: pa.Schema) -> pa.Table | str:
     """The file's rows in the schema, or why it can't be read."""
     try:
-        return _conformed(pq.read_table(path, partitioning=None, page_checksum_verification=True), schema)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return _conformed(file.read(), schema)
     except (OSError, pa.ArrowException) as error:
         return f"can't be read ({str(error).splitlines()[0]})"
 
@@ -194,4 +196,4 @@ def _conformed(table: pa.Table, schema: pa.Schema) -> pa.Table | str:
         if column.type != field.type:
             return f"column {field.name} is {column.type}, not {field.type}"
         columns.append(column)
-    return pa.table(columns, schema=schema)
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,137 @@
+"""The page of a run: whole in one file, nothing fetched, nothing that a model, a provider or a user wrote obeyed."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchbook.reports.gather import RunView, gather
+from benchbook.reports.html import page
+from tests.spec.sql.stored import Stored, generated, run_row, trial_row
+
+EVIL = "<script>alert('x')</script>"
+CLOSING = '"></td></table><img src="http://evil.example/x.png" onerror="alert(1)">'
+
+
+class Seen(HTMLParser):
+    """Every element with its attributes, and the text between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def seen(html: str) -> Seen:
+    parser = Seen()
+    parser.feed(html)
+    return parser
+
+
+def view(tmp_path: Path, stored: Stored, run_id: str, **settings: Any) -> RunView:
+    return gather(stored.write(tmp_path), run_id, **settings)
+
+
+def hostile() -> Stored:
+    """A run whose every free text is markup."""
+    stored = Stored()
+    stored.rows["runs"].append(run_row("r", verdict="DEGRADED", reasons=[EVIL], host=EVIL, planned=9, succeeded=7))
+    texts = {"target": "$a_" + EVIL, "model": EVIL, "dataset": EVIL, "test_id": CLOSING, "category": CLOSING}
+    for number in range(8):
+        times = {"ttft_ms": 10.0 + number, "e2e_ms": 20.0 + number, "response_ms": 21.0 + number, "score": 0.2}
+        stored.rows["trials"].append(trial_row("r", number, **{**texts, **times}))
+        score = {"run_id": "r", "trial_id": f"t{number:04d}", "scorer": EVIL, "value": 0.2, "passed": False}
+        stored.rows["scores"].append(score)
+    failed = {"status": "failure", "error_kind": "server_error", "error_message": CLOSING}
+    stored.rows["trials"].append(trial_row("r", 8, **{**texts, **failed}))
+    skipped = {"status": "skipped", "error_message": CLOSING}
+    stored.rows["trials"].append(trial_row("r", 9, **{**texts, **skipped}))
+    stored.rows["checks"].append(
+        {"run_id": "r", "suite": "dataset", "subject": EVIL, "name": EVIL, "success": False, "severity": "warning"}
+        | {"observed": 1, "unexpected": 1, "failures": [CLOSING]}
+    )
+    return stored
+
+
+def test_what_others_wrote_is_shown_and_never_obeyed(tmp_path: Path) -> None:
+    found = seen(page(view(tmp_path, hostile(), "r")))
+    assert not [tag for tag, _ in found.tags if tag in ("script", "img", "iframe", "link", "object")]
+    assert not [name for _, attrs in found.tags for name in attrs if name.startswith("on")]
+    text = "".join(found.text)
+    assert text.count(EVIL) >= 10
+    assert text.count(CLOSING) >= 4
+    assert "$a_" + EVIL in text
+
+
+def test_nothing_is_fetched_from_anywhere(tmp_path: Path) -> None:
+    html = page(view(tmp_path, generated(3), "r1"))
+    for tag, attrs in seen(html).tags:
+        for name in ("src", "href", "xlink:href", "action", "data", "srcset"):
+            assert (attrs.get(name) or "#").startswith("#"), (tag, name, attrs[name])
+    assert not re.search(r"@import|url\((?!#)", html)
+    assert html.count("<!doctype html>") == html.count("</html>") == 1
+
+
+def test_every_target_stands_in_table_and_curves(tmp_path: Path) -> None:
+    html = page(view(tmp_path, generated(3), "r1"))
+    found = seen(html)
+    assert [tag for tag, _ in found.tags].count("svg") == 4
+    for target in ("alpha", "beta"):
+        assert html.count(f">{target}<") >= 4  # the table, and the legends of curves
+
+
+def test_numbers_on_the_page_are_those_of_the_history(tmp_path: Path) -> None:
+    of_run = view(tmp_path, generated(3), "r1", slos={"e2e_ms": 250.0}, confidence=0.99)
+    text = " ".join("".join(seen(page(of_run)).text).split())
+    row = of_run.targets[0]
+    assert f"{row['ttft_ms_p50']:.0f}" in text
+    assert f"{row['succeeded']} / {row['attempted']}" in text
+    assert "distribution-free 99 % interval" in text
+    assert "(e2e_ms ≤ 250)" in text
+
+
+def test_a_refused_quantile_says_what_it_needs(tmp_path: Path) -> None:
+    assert re.search(r"needs 299,\s*has \d+", "".join(seen(page(view(tmp_path, generated(3), "r1"))).text))
+
+
+def test_a_run_without_any_success_still_has_a_page(tmp_path: Path) -> None:
+    stored = Stored()
+    stored.rows["runs"].append(run_row("r", verdict="INVALID", reasons=["no trial succeeded"], planned=1, failed=1))
+    stored.rows["trials"].append(
+        trial_row("r", 0, status="failure", error_kind="refused", error_message="no one there")
+    )
+    html = page(view(tmp_path, stored, "r"))
+    assert "No measured trial succeeded" in html
+    assert "no one there" in html
+    assert 'class="verdict INVALID"' in html
+
+
+def test_a_run_that_nothing_was_measured_of_has_a_page(tmp_path: Path) -> None:
+    stored = Stored()
+    stored.rows["runs"].append(run_row("r", verdict="INVALID", reasons=["no trial was attempted"], started_at=None))
+    assert "no trial was attempted" in page(view(tmp_path, stored, "r"))
+
+
+def test_the_same_rows_give_the_same_page(tmp_path: Path) -> None:
+    stored = generated(5)
+    assert page(view(tmp_path / "a", stored, "r2")) == page(view(tmp_path / "b", stored, "r2"))
+
+
+@pytest.mark.parametrize("target", ["_hidden", "$x$", "a&b<c>", "日本"])
+def test_no_name_of_a_target_is_lost_in_a_drawing(tmp_path: Path, target: str) -> None:
+    stored = Stored()
+    stored.rows["runs"].append(run_row("r", planned=2, succeeded=2))
+    stored.rows["trials"] += [trial_row("r", n, target=target, ttft_ms=5.0 + n) for n in range(2)]
+    html = page(view(tmp_path, stored, "r"))
+    drawn = "".join(seen(html[html.index("<svg") : html.index("</svg>")]).text)
+    assert target in drawn
