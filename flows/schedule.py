@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from benchbook.errors import BusyError, UserError
+from benchbook.errors import BenchbookError, BusyError, UserError
 from benchbook.stages import Job
 from flows.server import Say, quiet_environment, some_server, talking_to
 
@@ -141,6 +141,8 @@ async def _serve(job: Job, schedule: Schedule, serving: Serving) -> None:
         telling = asyncio.create_task(_look_after(client, deployment_id, serving.say))
         await _interrupted(running)
         telling.cancel()
+        if running.done():
+            raise BenchbookError(f"the schedule can't go on: {running.exception()}")
         await _wind_up(client, deployment_id, serving.say, running)
         await _stop(runner, running)
 
@@ -197,15 +199,21 @@ async def _look_after(client: PrefectClient, deployment_id: UUID, say: Say) -> N
 
 
 async def _tell(client: PrefectClient, deployment_id: UUID, told: dict[UUID, str], say: Say) -> None:
+    """Say each new state of the newest runs; what had ended before the first look is old news."""
+    from flows.endings import SKIPPED
     from flows.leftovers import newest_of
 
     first_look = not told
     for run in await newest_of(client, deployment_id):
-        state = run.state_name or ""
-        if told.get(run.id) != state and not (first_look and run.state is not None and run.state.is_final()):
-            message = f": {run.state.message}" if run.state is not None and run.state.message else ""
-            say(f"{run.state.timestamp if run.state else ''} {run.name} {state}{message}")
-        told[run.id] = state
+        state = run.state
+        if state is None or told.get(run.id) == state.name:
+            continue
+        told[run.id] = state.name or ""
+        if not (first_look and state.is_final()):
+            why = f": {state.message}" if state.message else ""
+            say(
+                f"{state.timestamp:%Y-%m-%d %H:%M:%S} {run.name} {SKIPPED if state.is_cancelled() else state.name}{why}"
+            )
 
 
 async def _wind_up(client: PrefectClient, deployment_id: UUID, say: Say, running: asyncio.Task[None]) -> None:
@@ -224,8 +232,7 @@ async def _wind_up(client: PrefectClient, deployment_id: UUID, say: Say, running
 
 
 async def _stop(runner: Runner, running: asyncio.Task[None]) -> None:
-    """End the runner. Raises what it raised, if it ended by itself."""
+    """End the runner, and with it what is still under way."""
     if not running.done():
         await runner.astop()
-    with suppress(asyncio.CancelledError):
-        await running
+    await asyncio.wait({running})

@@ -32,10 +32,10 @@ PLENTY = {"repetitions": 400, "warmup": 0, "load": {"kind": "closed", "concurren
 class Cli:
     """`benchbook` on a bench, in a Prefect home of its own."""
 
-    def __init__(self, bench: Any, home: Path, api: str | None = None) -> None:
+    def __init__(self, bench: Any, home: Path, **environment: str) -> None:
         self.bench = bench
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        self.environment = {**kept, **QUIET, "PREFECT_HOME": str(home), **({"PREFECT_API_URL": api} if api else {})}
+        self.environment = {**kept, **QUIET, "PREFECT_HOME": str(home), **environment}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         plan = str(self.bench.write())
@@ -97,12 +97,12 @@ def until(truth: Callable[[], Any], what: str) -> Any:
 def test_the_flow(bench: Any, tmp_path: Path, subtests: pytest.Subtests) -> None:
     home = tmp_path / "prefect"
     with subtests.test("without a server one of its own is started, once, and said"):
-        alone(Cli(bench, home))
+        alone(Cli(bench, home, HTTP_PROXY="http://127.0.0.1:9"))
     os.environ["PREFECT_HOME"] = str(home)
     try:
         with some_server(lambda _line: None, pages=True) as address:
             server = Server(address())
-            cli = Cli(bench, home, server.api)
+            cli = Cli(bench, home, PREFECT_API_URL=server.api)
             with subtests.test("the next server knows that run, with its stages, table and progress"):
                 shown(server, bench)
             with subtests.test("a user's error is one line and exit code 2; the server has the rest"):
