@@ -117,7 +117,7 @@ def _measure(world: World) -> None:
 
 
 def copy_tree(folder: Path) -> None:
-    """Every file of this repository's work tree that git would keep."""
+    """Every file of this repository's work tree that git would keep, but for the record of runs made here."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -126,7 +126,7 @@ def copy_tree(folder: Path) -> None:
         check=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() and name != "dvc.lock":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
 
