@@ -29,6 +29,7 @@ class RunView:
     curves: tuple[Row, ...]
     failures: tuple[Row, ...]
     skipped: tuple[Row, ...]
+    low_scores: tuple[Row, ...]
     confidence: float = 0.95
 
 
@@ -52,6 +53,7 @@ def gather(
         curves=_of(run_id, "curves", results),
         failures=_of(run_id, "failures", results),
         skipped=_of(run_id, "skipped", results),
+        low_scores=_of(run_id, "low_scores", results, top=5),
         confidence=confidence,
     )
 

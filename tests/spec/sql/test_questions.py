@@ -325,6 +325,29 @@ def test_slowest(history: tuple[Stored, Path]) -> None:
     assert max(row["rank"] for row in ask("slowest", results)) == 20
 
 
+def test_low_scores(tmp_path: Path) -> None:
+    stored = generated(8)
+    for call in stored.rows["calls"]:
+        answer = {name: call[name] for name in ("run_id", "trial_id", "call_id", "attempt")}
+        if int(call["trial_id"][1:]) % 5:  # of the others no answer was kept
+            stored.rows["responses"].append({**answer, "text": f"{call['trial_id']} {call['attempt']}"})
+    kinds = {(row["run_id"], row["trial_id"]): row["scorer"] for row in stored.rows["scores"]}
+    judged = [row for row in stored.measured(status="success") if row["score"] is not None and row["score"] < 1]
+    expected = []
+    for (run, target), rows in in_order(judged, "run_id", "target"):
+        cases = [
+            min(of_case, key=lambda row: (row["score"], row["trial_id"]))
+            for _, of_case in in_order(rows, "workload", "dataset", "test_id")
+        ]
+        cases.sort(key=lambda row: (row["score"], row["dataset"], row["test_id"], row["workload"]))
+        for rank, row in enumerate(cases[:5], 1):
+            key = {"run_id": run, "target": target, "rank": rank, "scorer": kinds[run, row["trial_id"]]}
+            known = {name: row[name] for name in ("workload", "dataset", "test_id", "trial_id", "score")}
+            kept = int(row["trial_id"][1:]) % 5
+            expected.append({**key, **known, "answer": f"{row['trial_id']} {row['calls']}" if kept else None})
+    same(ask("low_scores", stored.write(tmp_path), top=5), expected)
+
+
 def test_cases(history: tuple[Stored, Path]) -> None:
     stored, results = history
     names = ("run_id", "target", "workload", "dataset", "test_id")

@@ -22,6 +22,12 @@ Printed = Callable[[int | None], list[str]]
 RUN = {"planned": 400, "succeeded": 300, "failed": 70, "timed_out": 10, "skipped": 20, "not_started": 0, "wall_s": 12.0}
 
 
+@pytest.fixture(autouse=True)
+def in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No width is told, unless a test does; the runner's workers are."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stored = generated(3)
@@ -42,9 +48,7 @@ def printed(
     """The lines of the run, at a width or in a pipe."""
 
     def lines(width: int | None) -> list[str]:
-        if width is None:
-            monkeypatch.delenv("COLUMNS", raising=False)
-        else:
+        if width is not None:
             monkeypatch.setenv("COLUMNS", str(width))
         print_view(str(results), view)
         return capsys.readouterr().out.splitlines()

@@ -51,7 +51,15 @@ def hostile() -> Stored:
         times = {"ttft_ms": 10.0 + number, "e2e_ms": 20.0 + number, "response_ms": 21.0 + number, "score": 0.2}
         stored.rows["trials"].append(trial_row("r", number, **{**texts, **times}))
         score = {"run_id": "r", "trial_id": f"t{number:04d}", "scorer": EVIL, "value": 0.2, "passed": False}
-        stored.rows["scores"].append(score)
+        stored.rows["scores"].append({**score, "detail": CLOSING})
+        answer = {
+            "run_id": "r",
+            "trial_id": f"t{number:04d}",
+            "call_id": "c",
+            "attempt": 1,
+            "text": EVIL + "\n" + CLOSING,
+        }
+        stored.rows["responses"].append(answer)
     failed = {"status": "failure", "error_kind": "server_error", "error_message": CLOSING}
     stored.rows["trials"].append(trial_row("r", 8, **{**texts, **failed}))
     skipped = {"status": "skipped", "error_message": CLOSING}
