@@ -99,3 +99,13 @@ class Bench:
 def bench(tmp_path: Path) -> Bench:
     """An instant simulator, one target, four cases, two repetitions and one warm-up."""
     return Bench(tmp_path / "bench")
+
+
+_LONGEST_FIRST = ("test_schedule", "test_dvc", "test_flows", "test_readme", "test_pipeline", "test_verbs")
+"""Modules of whole stories: begun first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest stories first; everything else stays in its order."""
+    places = {name: place for place, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
