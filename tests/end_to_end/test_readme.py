@@ -77,7 +77,7 @@ def test_readme_from_top_to_bottom(desk: Path, run: Run, address: str, monkeypat
                 _do(command, run, address if block.mark == "run: simulator" else "", monkeypatch)
                 done += 1
     assert done >= 20
-    assert (desk / "trials.csv").read_text().startswith('"run_id","trial_id"')
+    assert (desk / "trials.csv").read_text().startswith("run_id,trial_id")
     assert (desk / "latency.csv").read_text().startswith("run_id,")
     _, rows = query("results", "select count(*), count(*) filter (where status = 'success') from trials")
     assert rows[0][0] == rows[0][1] > 150
