@@ -45,7 +45,7 @@ def command(**chosen: Any) -> int:
         return EXIT_BAD_INPUT if unlike else EXIT_DONE
     if unlike:
         raise UserError(f"{first} and {second}", unlike, "compare runs of one plan, see `benchbook runs`")
-    _print(first, second, [row for row in rows if _telling(row, every=chosen["every"])])
+    _print(first, second, rows, every=chosen["every"])
     return EXIT_DONE
 
 
@@ -54,11 +54,11 @@ def _telling(row: Row, *, every: bool) -> bool:
     return (every or row["metric"] in _MAIN) and bool(row["n_a"] or row["n_b"])
 
 
-def _print(first: str, second: str, rows: Sequence[Row]) -> None:
+def _print(first: str, second: str, rows: Sequence[Row], *, every: bool) -> None:
     from benchbook.cli.output import note, print_table
 
     columns = ("target", "metric", "cases", "B / A", "interval", "points to", "verdict")
-    print_table(f"A {first}\nB {second}", columns, [_line(row) for row in rows])
+    print_table(f"A {first}\nB {second}", columns, [_line(row) for row in rows if _telling(row, every=every)])
     click.echo("paired by test case, medians of measured trials that succeeded, 95 % intervals; of these prompts only")
     for line in dict.fromkeys(line for row in rows for line in _reservations(row)):
         note(line)

@@ -115,7 +115,8 @@ def _merge(chosen: dict[str, Any]) -> None:
         raise UserError("benchbook history merge", "needs a folder", "name another machine's results folder")
     merged = merge(Path(chosen["results"]), Path(chosen["folder"]))
     click.echo(f"{len(merged.added)} runs added, {len(merged.same)} were here already")
-    for conflict in merged.conflicts:
-        note(f"not merged: {conflict}")
+    for line in (*merged.conflicts, *merged.damaged):
+        note(f"not merged: {line}")
     if merged.added:
-        note("next: benchbook stage store && benchbook stage aggregate (or dvc repro)")
+        where = "" if chosen["results"] == "results" else f" --results {chosen['results']}"
+        note(f"next: benchbook stage store{where} && benchbook stage aggregate{where} (or dvc repro)")

@@ -30,6 +30,12 @@ def command(**chosen: Any) -> None:
         print_json(rows)
         return
     columns = ("target", "provider", "model", "address", "available", "offered", "note")
-    print_table("", columns, [[len(row["models"]) if c == "offered" else row[c] for c in columns] for row in rows])
+    print_table("", columns, [_line(row) for row in rows])
     for row in rows if chosen["every"] else ():
         print_table(row["target"], ("model", "detail"), [(model["id"], model["detail"]) for model in row["models"]])
+
+
+def _line(row: dict[str, Any]) -> list[Any]:
+    silent = "its list of models is empty" if not row["models"] and not row["note"] else row["note"]
+    facts = [row[name] for name in ("target", "provider", "model", "address", "available")]
+    return [*facts, len(row["models"]), silent]

@@ -13,12 +13,13 @@ from __future__ import annotations
 from benchbook.history.aggregates import aggregate_tables, headline
 from benchbook.history.comparing import compare_runs
 from benchbook.history.door import connect, damaged, query
-from benchbook.history.questions import ask, ask_tables, questions, run_row
+from benchbook.history.questions import ask, ask_many, ask_tables, questions, run_row
 from benchbook.history.shell import write_views
 
 __all__ = [
     "aggregate_tables",
     "ask",
+    "ask_many",
     "ask_tables",
     "compare_runs",
     "connect",

@@ -38,8 +38,18 @@ def ask(
     settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20).
     Raises QueryError for a question or setting that is none.
     """
-    ((names, rows),) = _answers((question,), Path(results), runs, settings, read=rows_of)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return ask_many((question,), results, runs=runs, **settings)[question]
+
+
+def ask_many(
+    asked: Collection[str], results: str | Path = "results", *, runs: Collection[str] | None = None, **settings: Any
+) -> dict[str, list[dict[str, Any]]]:
+    """Question -> its rows, as `ask`, for several questions to one and the same history."""
+    answers = _answers(asked, Path(results), runs, settings, read=rows_of)
+    return {
+        question: [dict(zip(names, row, strict=True)) for row in rows]
+        for question, (names, rows) in zip(asked, answers, strict=True)
+    }
 
 
 def ask_tables(

@@ -8,9 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from benchbook.errors import UnknownRunError
-from benchbook.history import ask
+from benchbook.history import ask_many
 
 Row = Mapping[str, Any]
+_TOP = 5
+"""Rows of a listing, by target."""
+_ASKED = (
+    "overview",
+    "summary",
+    "throughput",
+    "goodput",
+    "tokens_cost",
+    "errors",
+    "quality",
+    "slowest",
+    "scores",
+    "curves",
+    "failures",
+    "skipped",
+    "low_scores",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +54,27 @@ def gather(
     results: str | Path, run_id: str, *, slos: Mapping[str, float] | None = None, confidence: float = 0.95
 ) -> RunView:
     """Everything that a report shows of `run_id`. Raises UnknownRunError where no table holds it."""
-    runs = _of(run_id, "overview", results)
-    if not runs:
+    limits = dict(slos) if slos else None
+    answers = ask_many(_ASKED, results, runs=(run_id,), slos=limits, confidence=confidence, top=_TOP)
+    of = {question: tuple(rows) for question, rows in answers.items()}
+    if not of["overview"]:
         raise UnknownRunError(str(results), f"no stored run {run_id}", "see `benchbook runs`")
     return RunView(
-        run=runs[0],
-        targets=_of(run_id, "summary", results, confidence=confidence),
-        throughput=_by_target(_of(run_id, "throughput", results)),
-        goodput=_by_target(_of(run_id, "goodput", results, slos=dict(slos) if slos else None)),
-        costs=_by_target(tuple(row for row in _of(run_id, "tokens_cost", results) if row["phase"] == "measured")),
-        errors=_of(run_id, "errors", results),
-        checks=_of(run_id, "quality", results),
-        slowest=_of(run_id, "slowest", results, top=10),
-        scores=_of(run_id, "scores", results),
-        curves=_of(run_id, "curves", results),
-        failures=_of(run_id, "failures", results),
-        skipped=_of(run_id, "skipped", results),
-        low_scores=_of(run_id, "low_scores", results, top=5),
+        run=of["overview"][0],
+        targets=of["summary"],
+        throughput=_by_target(of["throughput"]),
+        goodput=_by_target(of["goodput"]),
+        costs=_by_target(tuple(row for row in of["tokens_cost"] if row["phase"] == "measured")),
+        errors=of["errors"],
+        checks=of["quality"],
+        slowest=of["slowest"],
+        scores=of["scores"],
+        curves=of["curves"],
+        failures=of["failures"],
+        skipped=of["skipped"],
+        low_scores=of["low_scores"],
         confidence=confidence,
     )
-
-
-def _of(run_id: str, question: str, results: str | Path, **settings: Any) -> tuple[Row, ...]:
-    return tuple(ask(question, results, runs=(run_id,), **settings))
 
 
 def _by_target(rows: tuple[Row, ...]) -> dict[str, Row]:
