@@ -42,6 +42,11 @@ def view(tmp_path: Path, stored: Stored, run_id: str, **settings: Any) -> RunVie
     return gather(stored.write(tmp_path), run_id, **settings)
 
 
+@pytest.fixture(scope="module")
+def page_of_a_run(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page(view(tmp_path_factory.mktemp("generated"), generated(3), "r1"))
+
+
 def hostile() -> Stored:
     """A run whose every free text is markup."""
     stored = Stored()
@@ -81,21 +86,19 @@ def test_what_others_wrote_is_shown_and_never_obeyed(tmp_path: Path) -> None:
     assert "$a_" + EVIL in text
 
 
-def test_nothing_is_fetched_from_anywhere(tmp_path: Path) -> None:
-    html = page(view(tmp_path, generated(3), "r1"))
-    for tag, attrs in seen(html).tags:
+def test_nothing_is_fetched_from_anywhere(page_of_a_run: str) -> None:
+    for tag, attrs in seen(page_of_a_run).tags:
         for name in ("src", "href", "xlink:href", "action", "data", "srcset"):
             assert (attrs.get(name) or "#").startswith("#"), (tag, name, attrs[name])
-    assert not re.search(r"@import|url\((?!#)", html)
-    assert html.count("<!doctype html>") == html.count("</html>") == 1
+    assert not re.search(r"@import|url\((?!#)", page_of_a_run)
+    assert page_of_a_run.count("<!doctype html>") == page_of_a_run.count("</html>") == 1
 
 
-def test_every_target_stands_in_table_and_curves(tmp_path: Path) -> None:
-    html = page(view(tmp_path, generated(3), "r1"))
-    found = seen(html)
+def test_every_target_stands_in_table_and_curves(page_of_a_run: str) -> None:
+    found = seen(page_of_a_run)
     assert [tag for tag, _ in found.tags].count("svg") == 4
     for target in ("alpha", "beta"):
-        assert html.count(f">{target}<") >= 4  # the table, and the legends of curves
+        assert page_of_a_run.count(f">{target}<") >= 4  # the table, and the legends of curves
 
 
 def test_numbers_on_the_page_are_those_of_the_history(tmp_path: Path) -> None:
@@ -108,8 +111,8 @@ def test_numbers_on_the_page_are_those_of_the_history(tmp_path: Path) -> None:
     assert "(e2e_ms ≤ 250)" in text
 
 
-def test_a_refused_quantile_says_what_it_needs(tmp_path: Path) -> None:
-    assert re.search(r"needs 299,\s*has \d+", "".join(seen(page(view(tmp_path, generated(3), "r1"))).text))
+def test_a_refused_quantile_says_what_it_needs(page_of_a_run: str) -> None:
+    assert re.search(r"needs 299,\s*has \d+", "".join(seen(page_of_a_run).text))
 
 
 def test_a_run_without_any_success_still_has_a_page(tmp_path: Path) -> None:
@@ -130,9 +133,8 @@ def test_a_run_that_nothing_was_measured_of_has_a_page(tmp_path: Path) -> None:
     assert "no trial was attempted" in page(view(tmp_path, stored, "r"))
 
 
-def test_the_same_rows_give_the_same_page(tmp_path: Path) -> None:
-    stored = generated(5)
-    assert page(view(tmp_path / "a", stored, "r2")) == page(view(tmp_path / "b", stored, "r2"))
+def test_the_same_rows_give_the_same_page(tmp_path: Path, page_of_a_run: str) -> None:
+    assert page(view(tmp_path, generated(3), "r1")) == page_of_a_run
 
 
 @pytest.mark.parametrize("target", ["_hidden", "$x$", "a&b<c>", "日本"])
