@@ -49,13 +49,8 @@ def _svg(by_target: Mapping[str, Sequence[Mapping[str, Any]]], targets: Sequence
         axes.set_ylim(0, 101)
         axes.grid(visible=True, color="#e3e3e3", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(lines, _labels(targets), frameon=False, loc="lower right")
+        axes.legend(lines, targets, frameon=False, loc="lower right")
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     drawn = out.getvalue()[out.getvalue().index("<svg") :]
     return re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
-
-
-def _labels(targets: Sequence[str]) -> list[str]:
-    """Names for the legend, which leaves out those that begin with an underscore: a zero-width mark goes ahead."""
-    return [f"\N{ZERO WIDTH NO-BREAK SPACE}{target}" if target.startswith("_") else target for target in targets]

@@ -451,6 +451,17 @@ def test_the_metrics_file_holds_the_newest_run_by_target(healthy: Any) -> None:
         assert figures["e2e_ms_p95"] is None
 
 
+def test_limits_and_confidence_are_the_plans(pair: Any, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(pair.results, results)
+    settings = ("aggregate.slos={ttft_ms: 25}", "aggregate.confidence=0.999")
+    aggregate(pair.job(results=str(results), overrides=settings))
+    goodput = pq.read_table(results / "aggregate" / "goodput.parquet").to_pylist()
+    assert [row["good"] for row in goodput] == [21, 0, 0]
+    latency = pq.read_table(results / "aggregate" / "latency.parquet").to_pylist()
+    assert latency[-1]["p50_refused"] == "needs 11, has 7"
+
+
 def test_an_empty_results_folder_aggregates_to_empty_answers(bench: Any) -> None:
     aggregate(bench.job())
     assert json.loads((bench.results / "metrics.json").read_text()) == {}

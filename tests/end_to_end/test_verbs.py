@@ -377,6 +377,7 @@ def test_a_saved_plan_is_the_same_plan(cli: Cli, bench: Any, tmp_path: Path) -> 
     first = cli("plan", *words, "--max-tokens", 9, "--results", tmp_path, "--save-plan", saved, "--json").json
     second = cli("plan", "--plan", saved, "--results", tmp_path, "--json").json
     assert {**second, "plan": ""} == {**first, "plan": ""}
+    assert (first["trials"], first["measured"]) == (4 * (3 + 2), 4 * 3)
     assert yaml.safe_load(saved.read_text())["execute"]["load"] == {"kind": "closed", "concurrency": 2}
     refused(cli("plan", *words, "--save-plan", tmp_path), "--save-plan")
 

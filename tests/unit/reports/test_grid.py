@@ -46,6 +46,7 @@ def test_the_least_important_column_goes_first_and_is_named() -> None:
     assert drawn.left_out == ("cost",)
     assert texts(drawn)[1] == "target       p50"
     assert draw(NUMBERS, ROWS, 3).left_out == ("TTFT ms p50", "cost")
+    assert draw([Column("a"), Column("b", rank=1), Column("c")], [["xxxx", "yyyy", "zzzz"]], 12).left_out == ("b",)
 
 
 def test_text_wraps_at_words_and_a_number_never_does() -> None:
