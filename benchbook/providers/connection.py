@@ -8,7 +8,9 @@ a complete message is closed, never reused.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import cast
 
 import httptools
@@ -101,6 +103,7 @@ class Connection(asyncio.Protocol):
         self.exchanges = 0
         self.connect_parts: Mapping[str, int] = {}
         self._transport: asyncio.Transport | None = None
+        self._fd: int | None = None
         self._receiving: Receiving | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -111,9 +114,8 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         receiving = self._receiving = Receiving(loop.create_future())
         self.exchanges += 1
-        transport = cast("asyncio.Transport", self._transport)
         receiving.sent_ns = sent_ns = monotonic_ns()
-        transport.write(payload)
+        self._write(payload)
         self._timer = loop.call_later(max(0.0, (deadline_ns - sent_ns) / 1e9), self._expire)
         return receiving
 
@@ -124,10 +126,23 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _write(self, payload: bytes) -> None:
+        """Hand the bytes to the kernel now: uvloop's transports hold a write back until every callback of the
+        round has run, so a request would leave milliseconds after its stamp. Under TLS only the transport can."""
+        transport = cast("asyncio.Transport", self._transport)
+        written = 0
+        if self._fd is not None and not transport.is_closing() and not transport.get_write_buffer_size():
+            with suppress(OSError):  # full, or broken: the transport waits, or finds out and says so
+                written = os.write(self._fd, payload)
+        if written < len(payload):
+            transport.write(payload[written:])
+
     # ------------------------------------------------------------ asyncio calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if transport.get_extra_info("sslcontext") is None:
+            self._fd = transport.get_extra_info("socket").fileno()
 
     def data_received(self, data: bytes) -> None:
         stamp = monotonic_ns()
