@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from benchbook.config import PlanSpec
+from benchbook.config import SIMULATOR, PlanSpec
 from benchbook.datasets import Rendered, render
 from benchbook.errors import PlanError
 from benchbook.providers import require_known
@@ -76,7 +77,8 @@ def freeze(spec: PlanSpec, datasets: Sequence[Dataset]) -> Plan:
     for target in targets.values():
         require_known(target)
     prompts = {(dataset.name, case.id): _prompt(dataset, case) for dataset in datasets for case in dataset.cases}
-    plan_hash = digest({**spec.measured(), "dataset_hashes": {d.name: d.sha256 for d in datasets}})
+    inputs = {"dataset_hashes": {d.name: d.sha256 for d in datasets}, "simulator_law": _law_sha256(spec)}
+    plan_hash = digest({**spec.measured(), **inputs})
     plan = Plan(spec, tuple(datasets), targets, prompts, (), plan_hash, _workload_hash(spec, targets, prompts))
     return replace(plan, trials=tuple(_expand(plan)))
 
@@ -108,6 +110,15 @@ def _require_unique_names(spec: PlanSpec, datasets: Sequence[Dataset]) -> None:
             raise PlanError(
                 spec.source, f"two datasets are named {dataset.name!r} ({dataset.path} is one)", "names must be unique"
             )
+
+
+def _law_sha256(spec: PlanSpec) -> str | None:
+    """The simulator profile's hash, where a target is answered by it: another law is another measurement."""
+    profile = spec.execute.simulator
+    simulated = any(target.base_url == SIMULATOR for target in spec.execute.targets)
+    if profile is None or not simulated or not Path(profile).is_file():
+        return None
+    return sha256(Path(profile).read_bytes()).hexdigest()
 
 
 def _prompt(dataset: Dataset, case: Case) -> Prompt:

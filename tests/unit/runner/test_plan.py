@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,17 @@ def test_the_plan_hash_covers_what_is_measured() -> None:
     other = freeze(base.spec, [dataset().__class__(name="d", cases=dataset().cases, sha256="other")])
     assert other.plan_hash != base.plan_hash
     assert other.workload_hash == base.workload_hash
+
+
+def test_another_law_of_the_simulator_is_another_plan(tmp_path: Path) -> None:
+    profile = tmp_path / "law.yaml"
+    target = {"name": "t", "provider": "openai", "model": "m", "base_url": "simulator"}
+    hashes = []
+    for law in ("seed: 1\n", "seed: 1\n", "seed: 2\n"):
+        profile.write_text(law)
+        document = {"validate": {"datasets": ["d"]}, "execute": {"targets": [target], "simulator": str(profile)}}
+        hashes.append(freeze(build_plan(document, "p"), [dataset()]).plan_hash)
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 @pytest.mark.parametrize(
