@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,39 @@ import click
 
 
 def print_json(value: Any) -> None:
-    """Indented JSON on stdout; times as ISO 8601."""
+    """Indented JSON on stdout; times as ISO 8601, bytes as text."""
     import orjson
 
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    click.echo(orjson.dumps(value, option=options, default=str).decode())
+    click.echo(orjson.dumps(value, option=options, default=_plain).decode())
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """CSV on stdout as `benchbook export` writes it: missing is empty, nested values are JSON texts."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_csv_cell(value) for value in row] for row in rows)
+
+
+def _csv_cell(value: Any) -> Any:
+    import orjson
+
+    if isinstance(value, dict | list | tuple):
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=_plain).decode()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return _plain(value) if isinstance(value, bytes) else value
+
+
+def _plain(value: Any) -> str:
+    """What JSON has no form for."""
+    from benchbook.reports.export import text
+
+    return text(value) if isinstance(value, bytes) else str(value)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -50,11 +79,19 @@ def _scalar(value: Any) -> str:
     return value.isoformat(" ", "milliseconds") if isinstance(value, datetime) else str(value)
 
 
+def tell(line: str) -> None:
+    """A line on stderr, above the live line where there is one: rich stands in for `sys.stderr` then, and
+    `click.echo` would write past it."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
 def note(line: str) -> None:
     """A remark on stderr."""
     from benchbook.reports.grid import visible
 
-    click.echo(f"{click.style('note:', fg='yellow')} {visible(line)}", err=True)
+    mark = click.style("note:", fg="yellow") if sys.stderr.isatty() else "note:"
+    tell(f"{mark} {visible(line)}")
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from benchbook.cli.live import live_view
-from benchbook.cli.output import note, print_json
+from benchbook.cli.output import note, print_json, tell
 from benchbook.config import PlanSpec
 from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED
 from benchbook.stages import Executed, Job, OnProgress
@@ -142,4 +142,4 @@ def _notes(notes: tuple[str, ...], *, quiet: bool) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    tell(line)

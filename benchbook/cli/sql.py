@@ -20,18 +20,18 @@ Views: runs, trials, calls, responses, spans, scores, checks; answers.QUESTION f
 @results_option
 def command(query: str, form: str, results: str) -> None:
     """Ask the history in SQL (DuckDB, in memory, over the Parquet files)."""
-    import csv
-    import sys
-
-    from benchbook.cli.output import print_json, print_table
+    from benchbook.cli.output import print_csv, print_json, print_table
     from benchbook.history import query as ask
 
     columns, rows = ask(results, query)
     if form == "json":
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        print_json([dict(zip(_distinct(columns), row, strict=True)) for row in rows])
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        print_csv(columns, rows)
     else:
         print_table("", columns, rows)
+
+
+def _distinct(columns: list[str]) -> list[str]:
+    """Names that an object can hold side by side: a second `a` is `a_1`."""
+    return [name if name not in columns[:i] else f"{name}_{columns[:i].count(name)}" for i, name in enumerate(columns)]

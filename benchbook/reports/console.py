@@ -30,15 +30,14 @@ def print_run(results: str, run_id: str, *, brief: bool = False) -> None:
 def print_view(results: str, view: RunView) -> None:
     """Print a run that was gathered already."""
     run = view.run
-    run_id = str(run["run_id"])
-    show_words((f"run {run_id}  {counts(run)}  in {seconds(run['wall_s'])}", "bold"))
+    show_words((f"run {run['run_id']}  {counts(run)}  in {seconds(run['wall_s'])}", "bold"))
     show_lines([[("", "")]])
     if view.targets:
         _comparison(view)
     for line in (*_errors(view), *_skipped(view)):
         show_words(line)
     show_words(*_verdict(view))
-    for place in _places(results, run_id):
+    for place in _places(results, view):
         show_lines([[(place, "")]])
 
 
@@ -91,7 +90,8 @@ def _verdict(view: RunView) -> Iterator[tuple[str, str]]:
         yield f"{': ' if index == 0 else '; '}{reason}", ""
 
 
-def _places(results: str, run_id: str) -> Iterator[str]:
+def _places(results: str, view: RunView) -> Iterator[str]:
+    run_id = str(view.run["run_id"])
     folder = Path(results)
     page = report_folder(folder) / run_id / "report.html"
     yield f"raw      {folder / 'journal' / run_id}/"
@@ -99,6 +99,8 @@ def _places(results: str, run_id: str) -> Iterator[str]:
     if page.is_file():
         yield f"page     {page}"
     where = "" if results == "results" else f" --results {results}"
+    if view.run["not_started"]:
+        yield f"finish   benchbook run --resume {run_id}{where}"
     yield f"next     benchbook show{where} --failures --checks"
     yield f"         benchbook history{where}"
     if len(runs(folder)) > 1:

@@ -80,11 +80,12 @@ def _values(column: pa.ChunkedArray) -> list[object]:
     if pa.types.is_map(column.type):
         return [None if pairs is None else dict(pairs) for pairs in values]  # type: ignore[call-overload]
     if pa.types.is_binary(column.type):
-        return [_text(value) if isinstance(value, bytes) else value for value in values]
+        return [text(value) if isinstance(value, bytes) else value for value in values]
     return values
 
 
-def _text(value: bytes) -> str:
+def text(value: bytes) -> str:
+    """Bytes as text; `base64:...` where they are no UTF-8."""
     try:
         return value.decode()
     except UnicodeDecodeError:

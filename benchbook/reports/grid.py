@@ -79,6 +79,8 @@ class _Strip:
 
 def draw(columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], width: int | None = None) -> Drawn:
     """A heading, a rule, and the rows; no line is wider than `width`, as long as one column fits at all."""
+    if not columns:
+        return Drawn(())
     strips = [_strip(column, [row[i] for row in rows], stacked=width is not None) for i, column in enumerate(columns)]
     kept = strips if width is None else _kept(strips, width)
     widths = _widths(kept, width)

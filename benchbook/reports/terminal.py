@@ -54,9 +54,9 @@ def show_grid(
     if drawn.left_out and hoist and len(rows) <= _FEW_ROWS:
         drawn = records(columns, rows, room)
     elif drawn.left_out and hoist:
-        said, columns, rows = hoisted(columns, rows)
-        drawn = draw(columns, rows, room)
-        if said:
+        said, rest, shorter = hoisted(columns, rows)
+        if said and rest:
+            drawn = draw(rest, shorter, room)
             show_words(("in every row: " + ", ".join(f"{name} {value}" for name, value in said), ""))
     show_lines(drawn.lines)
     return drawn.left_out

@@ -209,6 +209,19 @@ def test_sql_in_three_formats(cli: Cli, pair: Any) -> None:
     assert [tuple(line.split()) for line in table[2:]] == [(run_id, str(n), "-", "yes") for run_id, n in expected]
 
 
+def test_sql_loses_nothing_that_a_format_has_no_word_for(cli: Cli, pair: Any) -> None:
+    query = "select 1 as a, 2 as a, [1, 2] as l, map {'k': 1} as m, 'x'::blob as b, true as t, "
+    query += "timestamptz '2026-11-21' as z"
+    words = ("sql", query, "--results", pair.results, "--format")
+    moment = "2026-11-21T00:00:00+00:00"
+    expected = {"a": 1, "a_1": 2, "l": [1, 2], "m": {"k": 1}, "b": "x", "t": True, "z": moment}
+    assert cli(*words, "json").json == [expected]
+    assert list(csv.reader(io.StringIO(cli(*words, "csv").out))) == [
+        ["a", "a", "l", "m", "b", "t", "z"],
+        ["1", "2", "[1,2]", '{"k":1}', "x", "true", moment],
+    ]
+
+
 def test_sql_prints_many_wide_rows_at_once(cli: Cli, healthy: Any) -> None:
     done = cli("sql", "select t.* from trials as t, range(20)", "--results", healthy.results)
     assert len(done.lines) == 2 + 20 * 4 * 7 * 3

@@ -59,7 +59,11 @@ def printed(
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 160])
 def test_no_line_of_the_comparison_is_wider_than_the_terminal(printed: Printed, width: int) -> None:
     lines = printed(width)
-    table = [line for line in lines if not line.startswith(("raw", "tables", "page", "next", " " * 9 + "benchbook"))]
+    table = [
+        line
+        for line in lines
+        if not line.startswith(("raw", "tables", "page", "finish", "next", " " * 9 + "benchbook"))
+    ]
     assert max(map(len, table)) <= width
     assert any(line.startswith("alpha") for line in lines)
     assert any("TTFT" in line for line in lines)
@@ -117,6 +121,7 @@ def test_a_run_that_measured_nothing_has_no_table_and_a_verdict(
     lines = capsys.readouterr().out.splitlines()
     assert "4 planned, 0 succeeded, 4 not started" in lines[0]
     assert "verdict INVALID: no trial was attempted" in lines
+    assert f"finish   benchbook run --resume r --results {tmp_path}" in lines
 
 
 def test_an_unknown_run_is_an_error(results: Path) -> None:

@@ -60,6 +60,10 @@ def test_a_word_longer_than_anyone_reads_is_broken() -> None:
     assert sum(line.count("f") for line in lines) == 64
 
 
+def test_no_columns_are_no_lines() -> None:
+    assert draw([], [], 80) == draw([], [[]]) == Drawn(())
+
+
 def test_styles_stay_with_their_cells() -> None:
     rows = [[Cell("alpha", "below", style="red")]]
     assert list(draw([Column("t")], rows, 80).lines[2:]) == [[("alpha", "red")], [("below", "dim")]]

@@ -1,0 +1,93 @@
+"""What a person sees of a run that is going on."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from benchbook.cli.live import describe, live_view, shown
+
+FIELDS: dict[str, Any] = {
+    "run_id": "r",
+    "planned": 40,
+    "done": 10,
+    "succeeded": 8,
+    "failed": 1,
+    "timed_out": 1,
+    "skipped": 0,
+    "in_flight": 5,
+    "current": "case-[bold] @ target",
+    "elapsed_s": 2.0,
+    "spent_usd": 0.0123,
+    "rate_per_s": 5.0,
+    "eta_s": 6.2,
+}
+
+
+def test_a_line_tells_progress_errors_time_left_money_and_case() -> None:
+    assert describe(FIELDS) == "10/40 trials  5.0/s  2 errors  6 s left  $0.0123  case-[bold] @ target"
+
+
+def test_a_line_leaves_out_what_is_not_known_yet_or_no_more() -> None:
+    nothing = {"done": 0, "succeeded": 0, "failed": 0, "timed_out": 0, "rate_per_s": None, "eta_s": None}
+    assert describe({**FIELDS, **nothing, "spent_usd": 0.0, "in_flight": 0}) == "0/40 trials  0 errors"
+    assert describe({**FIELDS, "done": 40, "in_flight": 0}) == "40/40 trials  5.0/s  2 errors  $0.0123"
+
+
+@pytest.mark.parametrize(
+    ("change", "description", "told"),
+    [
+        ({}, "measuring", "10/40  5.0/s  [red]2 errors[/]  0:06 left  $0.0123"),
+        ({"eta_s": 3723.4}, "measuring", "10/40  5.0/s  [red]2 errors[/]  1:02:03 left  $0.0123"),
+        (
+            {"done": 40, "failed": 0, "timed_out": 0, "spent_usd": 0.0},
+            "storing",
+            "40/40  5.0/s  [green]0 errors[/]",
+        ),
+    ],
+)
+def test_the_live_line(change: dict[str, Any], description: str, told: str) -> None:
+    line = shown({**FIELDS, **change})
+    assert (line["description"], line["told"]) == (description, told)
+    assert (line["total"], line["completed"]) == (40, change.get("done", 10))
+    assert line["current"] == r"case-\[bold] @ target"
+
+
+def test_in_a_log_the_end_is_told_and_quiet_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with live_view(quiet=False) as sink:
+        sink(FIELDS)
+        sink({**FIELDS, "done": 40, "in_flight": 0})
+    assert capsys.readouterr().err == "40/40 trials  5.0/s  2 errors  $0.0123\n"
+    with live_view(quiet=True) as sink:
+        sink({**FIELDS, "done": 40})
+    assert capsys.readouterr().err == ""
+
+
+CODE = f"""
+from benchbook.cli.live import live_view
+from benchbook.cli.output import note, tell
+with live_view(quiet=False) as sink:
+    sink({FIELDS!r})
+    tell("a plain line")
+    note("a remark")
+"""
+
+
+def test_a_remark_stands_above_the_live_line_and_does_not_tear_it() -> None:
+    main, terminal = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "CI")}
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE], stderr=terminal, env={**environment, "TERM": "xterm-256color", "COLUMNS": "100"}
+    ) as process:
+        os.close(terminal)
+        process.wait()
+    seen = os.read(main, 65536).decode()
+    os.close(main)
+    assert "10/40" in seen
+    assert "\x1b[2Ka plain line\r\n" in seen  # on a line that was erased
+    assert "\x1b[2K\x1b[33mnote:\x1b[0m a remark\r\n" in seen
