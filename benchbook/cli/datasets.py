@@ -46,15 +46,9 @@ def show(file: str, *, as_json: bool) -> None:
 
     reading = read(file)
     dataset = reading.dataset
-    columns = ("id", "category", "variables", "prompt", "expected")
+    columns = ("id", "category", "variables", "prompt", "expected", "references")
     rows = [
-        (
-            case.id,
-            case.category,
-            variables(case),
-            _prompt(case),
-            case.expected or f"{len(case.references)} references",
-        )
+        (case.id, case.category, variables(case), _prompt(case), case.expected, list(case.references))
         for case in dataset.cases
     ]
     if as_json:
@@ -63,13 +57,20 @@ def show(file: str, *, as_json: bool) -> None:
             {"name": dataset.name, "version": dataset.version, "description": dataset.description, "cases": cases}
         )
         return
-    print_table(f"{dataset.name} {dataset.version}: {dataset.description}", columns, [_short(row) for row in rows])
+    lines = [(*_short(row[:4]), *_right(*row[4:])) for row in rows]
+    print_table(f"{dataset.name} {dataset.version}: {dataset.description}", columns[:5], lines)
     for remark in reading.notes:
         note(str(remark))
 
 
 def _prompt(case: Any) -> str:
     return str(case.prompt) if case.prompt is not None else " / ".join(m.content for m in case.messages)
+
+
+def _right(expected: str | None, references: list[str]) -> tuple[Any, ...]:
+    """What a right answer is held against, in few words."""
+    said = f"{len(references)} references" if references else None
+    return _short((said if expected is None else expected,))
 
 
 def _short(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -78,9 +78,20 @@ def _print_answer(question: str, rows: list[dict[str, Any]]) -> None:
     from benchbook.cli.output import note, print_table
 
     if rows:
-        print_table("", list(rows[0]), [list(row.values()) for row in rows])
+        columns = list(rows[0])
+        ranks = {name: _rank(name) for name in columns}
+        print_table("", columns, [list(row.values()) for row in rows], ranks)
     else:
         note(f"no row answers {question}")
+
+
+def _rank(column: str) -> int:
+    """How soon a narrow terminal may lose a column of an answer: names that only tell rows apart first."""
+    if column in ("trial_id", "started_at"):
+        return 3
+    if column in ("sessions", "calls", "calls_without_tokens", "dataset", "category", "repetition"):
+        return 2
+    return int(column.endswith(("_low", "_high", "_refused")))
 
 
 def _print_summary(rows: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -46,15 +47,26 @@ def _plain(value: Any) -> str:
     return text(value) if isinstance(value, bytes) else str(value)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on stdout, numbers to the right. Columns that the terminal is too narrow for are named on stderr."""
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    ranks: Mapping[str, int] = MappingProxyType({}),
+) -> None:
+    """A table on stdout, numbers to the right. Columns that the terminal is too narrow for are named on stderr.
+
+    ranks: columns that go before others, the highest first; else the last ones go.
+    """
     from benchbook.reports.grid import Column
     from benchbook.reports.terminal import show_grid, show_words
 
     listed = [tuple(row) for row in rows]
     if title:
         show_words((title, "bold"))
-    drawn = [Column(name, right=_is_numeric([row[index] for row in listed])) for index, name in enumerate(columns)]
+    drawn = [
+        Column(name, right=_is_numeric([row[index] for row in listed]), rank=ranks.get(name, 0))
+        for index, name in enumerate(columns)
+    ]
     left_out = show_grid(drawn, [[cell(value) for value in row] for row in listed])
     if left_out:
         note(f"too narrow for {len(left_out)} columns ({', '.join(left_out)}); they show in a pipe, e.g. | less -S")

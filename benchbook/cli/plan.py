@@ -33,7 +33,8 @@ def command(**chosen: Any) -> None:
         print_json(found)
         return
     columns = ("target", "provider", "model", "streamed", "trials", "duration_s", "cost_usd_most", "basis")
-    print_table(f"plan {found['plan']}", columns, [[row[name] for name in columns] for row in found["targets"]])
+    headings = (*columns[:5], "duration s", "cost at most $", "based on")
+    print_table(f"plan {found['plan']}", headings, [[row[name] for name in columns] for row in found["targets"]])
     click.echo(
         f"{found['trials']} trials ({found['warmup']} warm-up, {found['measured']} measured), load {found['load']}\n"
         f"about {_duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
