@@ -67,7 +67,7 @@ def troubled(make_bench: Any, shared: Any) -> Any:
         {"kind": "server_error", "match": "sim-anthropic", "every": 1},
         {"kind": "stall", "match": "*claude*", "script": [2], "for_s": 30},
     ]
-    bench.execute = {"timeout_s": 1.0, "load": {"kind": "closed", "concurrency": 2}}
+    bench.execute = {"timeout_s": 3.0, "load": {"kind": "closed", "concurrency": 2}}
 
     def measure(bench: Any) -> None:
         bench.write()
@@ -89,7 +89,7 @@ def pair(make_bench: Any, shared: Any) -> Any:
     bench.execute = {"repetitions": 3, "warmup": 0, "load": {"kind": "closed", "concurrency": 4}}
 
     def measure(bench: Any) -> None:
-        for ttft_ms in (10, 40):
+        for ttft_ms in (5, 100):
             bench.law = {"ttft_ms": ttft_ms, "token_ms": 1}
             execute(bench.job())
         execute(bench.job(overrides=("execute.targets.0.params.max_tokens=7", "execute.repetitions=1")))

@@ -177,7 +177,10 @@ def test_history_takes_a_run_and_settings(cli: Cli, pair: Any) -> None:
     listed = cli(*words, "--run", "latest~1", "--top", 3).json
     assert [(row["run_id"], row["rank"]) for row in listed] == [(pair.run_ids()[1], rank) for rank in (1, 2, 3)]
     good = cli("history", "goodput", "--results", pair.results, "--json", "--slo", "ttft_ms=25").json
-    assert [row["good"] for row in good[:2]] == [21, 0]
+    trials = rows(pair.results, "trials")
+    assert [row["good"] for row in good] == [
+        sum(row["run_id"] == run_id and row["ttft_ms"] <= 25 for row in trials) for run_id in pair.run_ids()
+    ]
     wide = cli(
         "history", "latency", "--results", pair.results, "--json", "--confidence", "0.999", "--run", "latest"
     ).json
@@ -250,7 +253,7 @@ def test_a_slower_run_is_worse_and_its_ratio_above_one(cli: Cli, pair: Any) -> N
     by_metric = {row["metric"]: row for row in compared["rows"]}
     ttft = by_metric["ttft_ms"]
     assert (compared["a"], compared["b"], ttft["sense"], ttft["better"]) == (first, second, "worse", "lower")
-    assert 1 < ttft["low"] < ttft["ratio"] < ttft["high"] < 8
+    assert 1 < ttft["low"] < ttft["ratio"] < ttft["high"]
     back = cli("compare", second, first, "--results", pair.results, "--json").json
     other = next(row for row in back["rows"] if row["metric"] == "ttft_ms")
     assert other["sense"] == "better"
