@@ -49,4 +49,9 @@ def _duration(seconds: float | None) -> str:
 
 
 def _money(usd: float | None) -> str:
-    return "unknown (a target has no price, or no max_tokens)" if usd is None else f"${usd:.4f}"
+    """The estimate with what it rests on: longer prompts by another count of tokens, and retries, cost more."""
+    from benchbook.reports.words import money
+
+    if usd is None:
+        return "unknown (a target has no price, or no max_tokens)"
+    return f"about {money(usd)} (answers as long as max_tokens, prompts at 4 characters a token, no retry)"

@@ -1,0 +1,67 @@
+"""What a plan would take and cost, by arithmetic on paper."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from benchbook.stages.forecast import ASSUMED_TRIAL_S, forecast
+from tests.spec.sql.stored import Stored, run_row, trial_row
+
+PRICE = 'date: "2026-11-21"\nprices:\n  sim: {input: 2.0, output: 10.0, request: 0.001}\n'
+
+
+@pytest.mark.parametrize(
+    ("load", "seconds"),
+    [
+        ({"kind": "closed", "concurrency": 5}, math.ceil(12 / 5) * ASSUMED_TRIAL_S),
+        ({"kind": "closed", "concurrency": 1}, 12 * ASSUMED_TRIAL_S),
+        ({"kind": "constant", "rate": 3}, 12 / 3 + ASSUMED_TRIAL_S),
+        ({"kind": "poisson", "rate": 6}, 12 / 6 + ASSUMED_TRIAL_S),
+    ],
+)
+def test_duration_by_load_where_nothing_was_measured(bench: Any, load: dict[str, Any], seconds: float) -> None:
+    bench.execute = {"load": load}
+    found = forecast(bench.job())
+    assert (found["trials"], found["warmup"], found["measured"]) == (12, 4, 8)
+    assert found["duration_s"] == pytest.approx(seconds)
+    assert found["targets"][0]["basis"] == "assumes 2 s a trial"
+
+
+def test_a_pause_between_trials_counts(bench: Any) -> None:
+    bench.execute = {"load": {"kind": "closed", "concurrency": 3}, "delay_s": 0.5}
+    assert forecast(bench.job())["duration_s"] == pytest.approx(4 * (ASSUMED_TRIAL_S + 0.5))
+
+
+def test_duration_rests_on_what_the_target_took_before(bench: Any) -> None:
+    stored = Stored()
+    stored.rows["runs"].append(run_row("r1"))
+    stored.rows["trials"] += [trial_row("r1", n, target="openai-sim", wall_ms=250.0) for n in range(6)]
+    stored.write(bench.results)
+    bench.execute = {"load": {"kind": "closed", "concurrency": 4}}
+    found = forecast(bench.job())
+    assert found["duration_s"] == pytest.approx(3 * 0.25)
+    assert found["targets"][0]["basis"] == "history"
+
+
+def test_cost_is_an_upper_bound_of_known_prices(bench: Any) -> None:
+    bench.write()
+    (bench.folder / "prices.yaml").write_text(PRICE)
+    price = f"execute.targets.0.price={bench.folder / 'prices.yaml'}#sim"
+    found = forecast(bench.job(overrides=(price, "execute.targets.0.params.max_tokens=100")))
+    tokens_in = math.ceil(len("Say word 0 and nothing else.") / 4)
+    each = (tokens_in * 2.0 + 100 * 10.0) / 1e6 + 0.001
+    assert found["cost_usd_most"] == pytest.approx(12 * each)
+
+
+@pytest.mark.parametrize("known", ["price", "length", "neither"])
+def test_cost_is_unknown_without_a_price_or_a_longest_answer(bench: Any, known: str) -> None:
+    bench.write()
+    (bench.folder / "prices.yaml").write_text(PRICE)
+    changes = {
+        "price": (f"execute.targets.0.price={bench.folder / 'prices.yaml'}#sim",),
+        "length": ("execute.targets.0.params.max_tokens=100",),
+    }
+    assert forecast(bench.job(overrides=changes.get(known, ())))["cost_usd_most"] is None
