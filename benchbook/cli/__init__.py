@@ -79,7 +79,7 @@ def root() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one verb and exit with its code. Never a traceback for bad input."""
     try:
-        code: Any = root.main(arguments, standalone_mode=False)
+        code: Any = root.main(arguments, prog_name="benchbook", standalone_mode=False)
     except UserError as error:
         fail(error)
         code = EXIT_BAD_INPUT
