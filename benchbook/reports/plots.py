@@ -41,8 +41,8 @@ def _svg(by_target: Mapping[str, Sequence[Mapping[str, Any]]], targets: Sequence
         lines: list[Any] = []
         for index, target in enumerate(targets):
             points = by_target.get(target, ())
-            xs = [point["value"] for point in points]
-            ys = [100 * point["share_attempted"] for point in points]
+            xs = [point["value"] for point in (*points[:1], *points)]
+            ys = [0.0, *(100 * point["share_attempted"] for point in points)][: len(xs)]  # each curve rises from 0
             lines += axes.step(xs, ys, where="post", color=COLOURS[index % len(COLOURS)], linewidth=1.6)
         axes.set_xlabel(metric)
         axes.set_ylabel("% of attempted trials")
