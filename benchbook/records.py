@@ -39,6 +39,13 @@ ERROR_KINDS: Mapping[str, str] = {
     "local": "this host ran out of file descriptors, ports or memory",
     "cancelled": "interrupted by the user",
 }
+EVENT_KINDS: Mapping[str, str] = {
+    "breaker": "a target's circuit breaker changed its state",
+    "harness": "what the measuring process saw of itself or of its host",
+    "worker": "a worker process started, ended or died",
+    "load": "what was offered is not what the load's shape says",
+}
+"""Kind -> what an event of it is about. Who writes a kind documents its names and fields."""
 RETRYABLE = frozenset({"refused", "reset", "truncated", "rate_limited", "overloaded", "server_error", "stream_error"})
 
 
@@ -308,6 +315,27 @@ class Span:
     def __post_init__(self) -> None:
         if self.kind not in SPAN_KINDS:
             raise RecordError(f"span kind {self.kind!r} is not one of {SPAN_KINDS}")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened during a run beside its trials, of a kind in EVENT_KINDS.
+
+    at_ns: monotonic, of the session's clock; target: whom it is about, "" for the run as a whole; fields: the numbers
+    behind it, JSON-able, units in their names; the one called `value` has a column of its own.
+    """
+
+    at_ns: int
+    kind: str
+    name: str
+    target: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in EVENT_KINDS:
+            raise RecordError(f"event kind {self.kind!r} is not one of {tuple(EVENT_KINDS)}")
+        if not self.name:
+            raise RecordError(f"an event of kind {self.kind} needs a name")
 
 
 @dataclass(frozen=True, slots=True)

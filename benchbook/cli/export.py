@@ -14,7 +14,7 @@ Examples:
   benchbook export latest --format json --columns target,test_id,ttft_ms,score
   benchbook export latest --format parquet --table calls -o calls.parquet"""
 
-TABLES = ("trials", "calls", "responses", "spans", "scores", "checks", "runs")
+TABLES = ("trials", "calls", "responses", "spans", "scores", "checks", "events", "runs")
 
 
 @click.command(epilog=_EPILOG)

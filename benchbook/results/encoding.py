@@ -1,4 +1,4 @@
-"""A trial as compact JSON-able data, and back, losslessly.
+"""A trial or an event as compact JSON-able data, and back, losslessly.
 
 Fields that hold their default are left out, and unknown ones are passed over, so that older and newer journals
 read each other. Rising stamps are written as the first one and the steps after it, chunk kinds as runs
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby, pairwise
 from typing import Any
 
-from benchbook.records import Answer, Call, Chunk, PlannedTrial, ToolCall, Trial, Usage
+from benchbook.records import Answer, Call, Chunk, Event, PlannedTrial, ToolCall, Trial, Usage
 
 Data = dict[str, Any]
 
@@ -38,6 +38,19 @@ def decode_trial(data: Mapping[str, Any]) -> Trial:
     fields["calls"] = tuple(_decode_call(call) for call in data.get("calls", ()))
     fields["answers"] = tuple(_decode_answer(answer) for answer in data.get("answers", ()))
     return Trial(**fields)
+
+
+def encode_event(event: Event) -> Data:
+    """The event as JSON-able data; fields that JSON has no word for (`inf`) as strings."""
+    data = _plain(event)
+    if "fields" in data:
+        data["fields"] = {name: _number(value) for name, value in event.fields.items()}
+    return data
+
+
+def decode_event(data: Mapping[str, Any]) -> Event:
+    """The event that `encode_event` wrote. Raises RecordError, TypeError or ValueError on other data."""
+    return Event(**_known(Event, data))
 
 
 def _encode_call(call: Call) -> Data:
@@ -110,7 +123,7 @@ def _defaults(kind: type) -> Mapping[str, Any]:
 
 
 _DEFAULTS: Mapping[type, Mapping[str, Any]] = {
-    kind: _defaults(kind) for kind in (Trial, PlannedTrial, Call, Answer, Usage)
+    kind: _defaults(kind) for kind in (Trial, PlannedTrial, Call, Answer, Usage, Event)
 }
 
 
@@ -130,8 +143,8 @@ def _steps(stamps: Sequence[int]) -> list[int]:
     return [stamps[0], *(later - earlier for earlier, later in pairwise(stamps))]
 
 
-def _number(value: float | None) -> float | str | None:
-    return value if value is None or math.isfinite(value) else str(value)
+def _number(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _float(value: Any) -> Any:

@@ -43,6 +43,12 @@ def unframed(name: str, line: bytes) -> Any:
     return decoded(payload)
 
 
+def named(name: str, line: bytes) -> bool:
+    """Whether the line is a record under this name, as far as its first bytes say."""
+    mark = b'","' + name.encode() + b'":'
+    return line.startswith(mark, _CRC_END) and line.startswith(_MARK)
+
+
 def frames_in(line: bytes) -> Iterator[bytes]:
     """The records of a line whose newlines were lost, each with a newline of its own; harmed ones as they are."""
     before, *rest = line.split(_MARK)

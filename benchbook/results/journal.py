@@ -4,7 +4,7 @@
                         datasets.json           the datasets as they were
                         checks.json             what `validate` found in them, as it was
                         segment-000.start.json  facts of a session; a resume adds segment-001
-                        segment-000.ndjson      one line per finished trial, in order of finishing
+                        segment-000.ndjson      one line per finished trial, in order of finishing, and per event
                         segment-000.end.json    how the session ended; missing if it was killed
 
 Every line and every one of these documents carries a checksum (`frame`), `checks.json` excepted. A line is one
@@ -16,27 +16,28 @@ line of a session that never ended; any other bad line is named and skipped, and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchbook.errors import RecordError, StorageError, UnknownRunError
-from benchbook.records import Trial
+from benchbook.records import Event, Trial
 from benchbook.results.damage import Damaged
-from benchbook.results.encoding import decode_trial
-from benchbook.results.frame import FrameError, framed, frames_in, unframed
+from benchbook.results.encoding import decode_event, decode_trial
+from benchbook.results.frame import FrameError, framed, frames_in, named, unframed
 from benchbook.results.lock import lock
 from benchbook.results.paths import journal_folder, writable
 from benchbook.results.runs import MANIFEST, find_run, mint_run_id, runs
 from benchbook.results.whole import write_folder
-from benchbook.results.writer import DOCUMENT, RECORD, JournalWriter
+from benchbook.results.writer import DOCUMENT, EVENT, RECORD, JournalWriter
 
 DATASETS = "datasets.json"
 CHECKS = "checks.json"
 FINISHED = "finished"
 CRASHED = "crashed"
 """The status of a run whose last session never said how it ended."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class JournalRun:
-    """One run as the journal holds it. `damaged` grows while `records()` or `trials()` is read."""
+    """One run as the journal holds it. `damaged` grows while its records or events are read."""
 
     run_id: str
     folder: Path
@@ -71,13 +72,19 @@ class JournalRun:
         seen: set[str] = set()
         self.damaged[:] = [damage for damage in self.damaged if damage.line is None]
         for segment in self.segments:
-            for line, trial in _lines(segment, self.damaged):
+            for line, trial in _lines(segment, _trial_in, self.damaged):
                 if trial.planned.trial_id in seen:
                     why = f"trial {trial.planned.trial_id} is there already: the first record holds"
-                    self.damaged.append(Damaged(str(segment.path), line, why))
+                    _blame(self.damaged, segment, line, why)
                 else:
                     seen.add(trial.planned.trial_id)
                     yield segment, trial
+
+    def events(self) -> Iterator[tuple[Segment, Event]]:
+        """Every event with its session, in the order in which they were written. Older journals have none."""
+        for segment in self.segments:
+            for _, event in _lines(segment, _event_in, self.damaged):
+                yield segment, event
 
     def trials(self) -> Iterator[Trial]:
         """Every trial, in order of finishing."""
@@ -162,24 +169,51 @@ def _optional(path: Path, damaged: list[Damaged]) -> Any:
         return None
 
 
-def _lines(segment: Segment, damaged: list[Damaged]) -> Iterator[tuple[int, Trial]]:
-    """The segment's readable trials with their line numbers."""
+def _lines(
+    segment: Segment, read: Callable[[bytes], _T | None], damaged: list[Damaged]
+) -> Iterator[tuple[int, _T]]:
+    """What `read` finds in the segment's readable lines, with their numbers; a line of another kind it says None to."""
     with segment.path.open("rb") as file:
         for number, line in enumerate(file, 1):
             for frame in frames_in(line):
                 try:
-                    yield number, _trial(frame)
+                    found = read(frame)
                 except FrameError as error:
                     if line.endswith(b"\n") or segment.end is not None:
-                        damaged.append(Damaged(str(segment.path), number, str(error)))
+                        _blame(damaged, segment, number, str(error))
+                else:
+                    if found is not None:
+                        yield number, found
 
 
-def _trial(frame: bytes) -> Trial:
+def _trial_in(frame: bytes) -> Trial | None:
+    """The frame's trial, None for an event. Raises FrameError."""
+    if named(EVENT, frame):
+        unframed(EVENT, frame)
+        return None
     value = unframed(RECORD, frame)
     try:
         return decode_trial(value)
     except (RecordError, KeyError, TypeError, ValueError) as error:
         raise FrameError(f"not a trial ({error})") from None
+
+
+def _event_in(frame: bytes) -> Event | None:
+    """The frame's event, None for anything else. Raises FrameError."""
+    if not named(EVENT, frame):
+        return None
+    value = unframed(EVENT, frame)
+    try:
+        return decode_event(value)
+    except (RecordError, TypeError, ValueError) as error:
+        raise FrameError(f"not an event ({error})") from None
+
+
+def _blame(damaged: list[Damaged], segment: Segment, line: int, why: str) -> None:
+    """Name a line, once, however often it is read."""
+    damage = Damaged(str(segment.path), line, why)
+    if damage not in damaged:
+        damaged.append(damage)
 
 
 __all__ = [

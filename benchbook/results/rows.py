@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from benchbook.clock import utc
 from benchbook.errors import RecordError
-from benchbook.records import Answer, Call, Check, Score, Span, Trial
+from benchbook.records import Answer, Call, Check, Event, Score, Span, Trial
 from benchbook.results.schemas import TABLES
 
 Row = dict[str, Any]
@@ -172,6 +172,22 @@ def score_row(run_id: str, score: Score) -> Row:
 def check_row(run_id: str, check: Check) -> Row:
     """A row of `checks`."""
     return {"run_id": run_id, **{name: getattr(check, name) for name in Check.__slots__}}
+
+
+def event_row(run_id: str, wall_offset_ns: int | None, event: Event) -> Row:
+    """A row of `events`. `value` is the event's field of that name where it is a number; `detail` all fields as JSON."""
+    value = event.fields.get("value")
+    return {
+        "run_id": run_id,
+        "wall_offset_ns": wall_offset_ns,
+        "at_ns": event.at_ns,
+        "at": None if wall_offset_ns is None else utc(event.at_ns + wall_offset_ns),
+        "kind": event.kind,
+        "target": event.target,
+        "name": event.name,
+        "value": float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None,
+        "detail": json.dumps(dict(event.fields), ensure_ascii=False),
+    }
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 Version history of SCHEMA_VERSION
   1  first release
+  2  table `events`
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _STRINGS = pa.map_(pa.string(), pa.string())
 _MS = pa.float64()
@@ -219,6 +220,20 @@ CHECKS = pa.schema(
     ]
 )
 
+EVENTS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("wall_offset_ns", _NS),
+        ("at_ns", _NS),
+        ("at", pa.timestamp("us", "UTC")),
+        ("kind", pa.string()),
+        ("target", pa.string()),
+        ("name", pa.string()),
+        ("value", pa.float64()),
+        ("detail", pa.string()),
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "runs": RUNS,
     "trials": TRIALS,
@@ -227,5 +242,6 @@ TABLES: dict[str, pa.Schema] = {
     "spans": SPANS,
     "scores": SCORES,
     "checks": CHECKS,
+    "events": EVENTS,
 }
 """Table name -> schema; every run has a partition of each, even when empty."""

@@ -16,16 +16,18 @@ from typing import Any, Self
 
 from benchbook.clock import Clock, SystemClock
 from benchbook.errors import StorageError
-from benchbook.records import Trial
-from benchbook.results.encoding import encode_trial
-from benchbook.results.frame import framed
+from benchbook.records import Event, Trial
+from benchbook.results.encoding import encode_event, encode_trial
+from benchbook.results.frame import framed, named
 from benchbook.results.paths import DEFAULT_RESULTS, journal_folder, reason
 from benchbook.results.whole import sync_folder, write_whole
 
 DOCUMENT = "content"
 RECORD = "trial"
-JOURNAL_VERSION = 1
-"""1  first release"""
+EVENT = "event"
+JOURNAL_VERSION = 2
+"""1  first release
+2  lines of events among those of trials; a reader of version 1 names them as damaged and passes over them"""
 _SYNC_EVERY_S = 1.0
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
 
@@ -41,11 +43,12 @@ class JournalWriter:
         self._folder, self._run_id = journal_folder(results) / run_id, run_id
         self._clock = clock or SystemClock()
         self._earlier = self._written = self._synced = 0
+        self._dirty = False
         self._failed: StorageError | None = None
         self._descriptor: int | None = None
         self._stop = threading.Event()
         try:
-            self._earlier = sum(_count_lines(path) for path in self._folder.glob("segment-*.ndjson"))
+            self._earlier = sum(_count_trials(path) for path in self._folder.glob("segment-*.ndjson"))
             self._path = self._open(facts)
         except OSError as error:
             raise self._broken(error) from None
@@ -54,21 +57,20 @@ class JournalWriter:
 
     def append(self, trial: Trial) -> None:
         """Write one finished trial. Raises StorageError; then nothing more is taken."""
-        if self._failed is not None:
-            raise self._failed
-        if self._descriptor is None:
-            raise ValueError("the journal writer is closed")
-        try:
-            _write(self._descriptor, framed(RECORD, encode_trial(trial)))
-        except OSError as error:
-            raise self._broken(error) from None
+        descriptor = self._open_end()
+        self._line(descriptor, framed(RECORD, encode_trial(trial)))
         self._written += 1
+
+    def note(self, event: Event) -> None:
+        """Write one event. `records` of the end counts trials only. Raises StorageError; then nothing more is taken."""
+        descriptor = self._open_end()
+        self._line(descriptor, framed(EVENT, encode_event(event)))
 
     def sync(self) -> None:
         """Bring what is written to the disk. Raises StorageError."""
         if self._descriptor is None:
             return
-        written = self._written
+        written, self._dirty = self._written, False
         try:
             os.fsync(self._descriptor)
         except OSError as error:
@@ -116,6 +118,21 @@ class JournalWriter:
             if error is None:
                 raise
 
+    def _open_end(self) -> int:
+        """The descriptor to write to."""
+        if self._failed is not None:
+            raise self._failed
+        if self._descriptor is None:
+            raise ValueError("the journal writer is closed")
+        return self._descriptor
+
+    def _line(self, descriptor: int, line: bytes) -> None:
+        try:
+            _write(descriptor, line)
+        except OSError as error:
+            raise self._broken(error) from None
+        self._dirty = True
+
     def _open(self, facts: Mapping[str, Any]) -> Path:
         number = len(list(self._folder.glob("segment-*.ndjson")))
         path = self._folder / f"segment-{number:03d}.ndjson"
@@ -133,7 +150,7 @@ class JournalWriter:
 
     def _sync_often(self) -> None:
         while not self._stop.wait(_SYNC_EVERY_S):
-            if self._written > self._synced and self._failed is None:
+            if self._dirty and self._failed is None:
                 try:
                     self.sync()
                 except StorageError:
@@ -171,6 +188,6 @@ def _write(descriptor: int, line: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _count_lines(path: Path) -> int:
+def _count_trials(path: Path) -> int:
     with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+        return sum(named(RECORD, line) for line in file)

@@ -58,7 +58,11 @@ def tables(found: Source) -> dict[str, pa.Table]:
     while batch := list(islice(records, _BATCH)):
         for name, made in _batch_rows(found, batch).items():
             parts[name].append(rows.table(name, made))
-    return {name: pa.concat_tables(made) for name, made in parts.items()}
+    events = [
+        rows.event_row(found.run.run_id, segment.start.get("wall_offset_ns"), event)
+        for segment, event in found.run.events()
+    ]
+    return {name: pa.concat_tables(made) for name, made in parts.items()} | {"events": rows.table("events", events)}
 
 
 def _batch_rows(found: Source, batch: Sequence[tuple[Segment, Trial]]) -> dict[str, list[Row]]:

@@ -303,7 +303,7 @@ def test_export_writes_what_is_stored(cli: Cli, healthy: Any) -> None:
     assert list(as_json[0]) == ["target", "ttft_ms", "score"]
 
 
-@pytest.mark.parametrize("table", ["calls", "responses", "spans", "scores", "checks", "runs"])
+@pytest.mark.parametrize("table", ["calls", "responses", "spans", "scores", "checks", "events", "runs"])
 def test_export_of_every_table(cli: Cli, healthy: Any, tmp_path: Path, table: str) -> None:
     target = tmp_path / "out.parquet"
     words = ("export", "latest", "--results", healthy.results, "--table", table)

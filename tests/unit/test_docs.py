@@ -22,7 +22,7 @@ from benchbook.cli.pipeline import RUN_FIELDS
 from benchbook.config import sections as config
 from benchbook.datasets.schema import _CASE_FIELDS, _HEADER_FIELDS
 from benchbook.history.views import question_texts
-from benchbook.records import ERROR_KINDS, RETRYABLE, Price
+from benchbook.records import ERROR_KINDS, EVENT_KINDS, RETRYABLE, Price
 from benchbook.results.schemas import SCHEMA_VERSION, TABLES
 from benchbook.schedules import LOADS
 from benchbook.scoring import SCORERS, scorer
@@ -265,6 +265,11 @@ def test_every_kind_of_price_is_documented() -> None:
 def test_every_error_kind_is_documented() -> None:
     described = {row[0].strip("`"): (row[1], row[2] == "yes") for row in rows(section(FORMATS, "## Error kinds"))}
     assert described == {kind: (text, kind in RETRYABLE) for kind, text in ERROR_KINDS.items()}
+
+
+def test_every_event_kind_is_documented() -> None:
+    described = {row[0].strip("`"): row[1] for row in rows(section(FORMATS, "## Event kinds"))}
+    assert described == EVENT_KINDS
 
 
 def test_exit_codes_are_documented() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchbook.errors import StorageError, UnknownRunError
+from benchbook.errors import RecordError, StorageError, UnknownRunError
+from benchbook.records import Event
 from benchbook.results import journal
 from benchbook.results.frame import framed
 from benchbook.results.journal import JournalWriter, create_run, journal_hash, read_run
@@ -218,3 +219,92 @@ def test_what_is_written_is_synced_by_itself(results: Path, make_trial) -> None:
                 break
             time.sleep(0.05)
         assert writer._synced == 1
+
+
+# ---------------------------------------------------------------- events
+
+OPENED = Event(1_000, "breaker", "opened", "sim", {"value": 0.5, "failures": 5, "calls": 10})
+CLOSED = Event(2_000, "breaker", "closed", "sim", {"pause_s": float("inf")})
+
+
+def test_events_stand_among_trials_and_are_counted_apart(results: Path, make_trial) -> None:  # type: ignore[no-untyped-def]
+    with JournalWriter(results, RUN, {"wall_offset_ns": 17}) as writer:
+        writer.note(OPENED)
+        writer.append(make_trial(1))
+        writer.note(CLOSED)
+        writer.finish("finished", {})
+    write(results, [make_trial(2)])
+    run = read_run(results, RUN)
+    assert [trial.planned.position for trial in run.trials()] == [1, 2]
+    assert [(part.number, event.name) for part, event in run.events()] == [(0, "opened"), (0, "closed")]
+    opened, closed = (event for _, event in run.events())
+    assert opened == OPENED
+    assert closed.fields == {"pause_s": "inf"}  # JSON has no word for it
+    assert run.damaged == []
+    assert run.segments[0].end is not None
+    assert run.segments[0].end["records"] == 1
+    assert segment(results).read_bytes().count(b"\n") == 3
+
+
+def test_an_older_journal_has_no_events(results: Path, make_trial) -> None:  # type: ignore[no-untyped-def]
+    write(results, [make_trial(1)])
+    assert list(read_run(results, RUN).events()) == []
+
+
+def test_a_torn_event_at_the_end_is_forgiven_if_the_session_never_ended(results: Path, make_trial) -> None:  # type: ignore[no-untyped-def]
+    with JournalWriter(results, RUN, {}) as writer:
+        writer.append(make_trial(1))
+        writer.note(OPENED)
+    whole = segment(results).read_bytes()
+    start = whole.index(b"\n") + 1
+    for size in (start + 1, start + 20, start + 40, len(whole) - 2):
+        segment(results).write_bytes(whole[:size])
+        run = read_run(results, RUN)
+        assert (len(list(run.trials())), list(run.events()), run.damaged) == (1, [], [])
+    segment(results).write_bytes(whole[:-1])
+    assert [event for _, event in read_run(results, RUN).events()] == [OPENED]
+
+
+def test_a_damaged_event_is_named_once_and_costs_itself(results: Path, make_trial) -> None:  # type: ignore[no-untyped-def]
+    with JournalWriter(results, RUN, {}) as writer:
+        for event in (OPENED, CLOSED):
+            writer.note(event)
+        writer.append(make_trial(1))
+        writer.finish("finished", {})
+    lines = segment(results).read_bytes().splitlines(keepends=True)
+    lines[0] = lines[0].replace(b"opened", b"opaned")
+    lines[1] = framed("event", {"at_ns": 1, "kind": "weather", "name": "rain"})
+    lines.insert(2, framed("event", {"kind": "load"}))
+    segment(results).write_bytes(b"".join(lines))
+    run = read_run(results, RUN)
+    for _ in range(2):
+        assert len(list(run.trials())) == 1
+        assert list(run.events()) == []
+        assert [(damage.line, damage.why.split(" (")[0]) for damage in run.damaged] == [
+            (1, "checksum does not match"),
+            (2, "not an event"),
+            (3, "not an event"),
+        ]
+
+
+def test_what_a_failed_writer_calls_safe_are_trials(results: Path, make_trial) -> None:  # type: ignore[no-untyped-def]
+    with JournalWriter(results, RUN, {}) as writer:
+        writer.append(make_trial(1))
+        writer.note(OPENED)
+    writer = JournalWriter(results, RUN, {})
+    writer.note(CLOSED)
+    assert writer._descriptor is not None
+    os.dup2(full := os.open("/dev/full", os.O_WRONLY), writer._descriptor)
+    os.close(full)
+    with pytest.raises(StorageError, match="1 finished trials are safe"):
+        writer.note(OPENED)
+    with pytest.raises(StorageError):
+        writer.append(make_trial(3))
+    writer.close()
+
+
+def test_an_event_is_of_a_known_kind_and_has_a_name() -> None:
+    with pytest.raises(RecordError, match="weather"):
+        Event(1, "weather", "rain")
+    with pytest.raises(RecordError, match="needs a name"):
+        Event(1, "load", "")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from benchbook.errors import RecordError
-from benchbook.records import Answer, ToolCall
-from benchbook.results.rows import Computed, RowFacts, call_row, response_row, table, trial_row
+from benchbook.records import Answer, Event, ToolCall
+from benchbook.results.rows import Computed, RowFacts, call_row, event_row, response_row, table, trial_row
 from benchbook.results.schemas import METRIC_FIELDS, TABLES, TOKEN_FIELDS
 
 FACTS = RowFacts("r", 1_795_248_901_000_000_000, "openai", "m", streamed=True)
@@ -87,3 +87,19 @@ def test_text_that_is_no_unicode_is_stored_all_the_same() -> None:
 def test_what_does_not_fit_is_refused(row: dict[str, object], message: str) -> None:
     with pytest.raises(RecordError, match=message):
         table("scores", [row])
+
+
+def test_an_event() -> None:
+    event = Event(250, "breaker", "opened", "sim", {"value": 2, "of": "é"})
+    row = event_row("r", FACTS.wall_offset_ns, event)
+    assert set(row) == set(TABLES["events"].names)
+    assert (row["at_ns"], row["kind"], row["target"], row["name"]) == (250, "breaker", "sim", "opened")
+    assert (row["value"], row["detail"]) == (2.0, '{"value": 2, "of": "é"}')
+    assert row["at"] == datetime(2026, 11, 21, 8, 15, 1, tzinfo=UTC)
+    assert table("events", [row]).schema.equals(TABLES["events"])
+
+
+@pytest.mark.parametrize("value", [None, True, "inf"])
+def test_an_event_without_a_number_or_a_date(value: object) -> None:
+    row = event_row("r", None, Event(1, "load", "capped", fields={} if value is None else {"value": value}))
+    assert (row["value"], row["at"], row["wall_offset_ns"], row["target"]) == (None, None, None, "")

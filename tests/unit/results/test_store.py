@@ -26,7 +26,7 @@ from benchbook.results.rows import (
     table,
     trial_row,
 )
-from benchbook.results.schemas import TABLES
+from benchbook.results.schemas import SCHEMA_VERSION, TABLES
 from benchbook.results.store import is_current, partition_file, read_stamp, read_table, write_partition
 
 RUN = "20261121T081502Z-3f9a07"
@@ -111,7 +111,7 @@ def test_current_means_every_table_with_this_stamp(tmp_path: Path, tables: dict[
     assert is_current(tmp_path, RUN, STAMP)
     assert not is_current(tmp_path, RUN, {**STAMP, "journal_hash": "j2"})
     assert not is_current(tmp_path, RUN, {"journal_hash": "j1"})
-    assert read_stamp(partition_file(tmp_path, "checks", RUN)) == {**STAMP, "schema_version": "1"}
+    assert read_stamp(partition_file(tmp_path, "checks", RUN)) == {**STAMP, "schema_version": str(SCHEMA_VERSION)}
     partition_file(tmp_path, "checks", RUN).write_bytes(b"PAR1 no")
     assert not is_current(tmp_path, RUN, STAMP)
     write_partition(tmp_path, RUN, tables, STAMP)
