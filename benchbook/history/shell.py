@@ -48,7 +48,7 @@ def views_text(folder: Path, sources: Sources) -> str:
     head = [
         "-- Benchbook's history as views; read it from the folder in which `benchbook` runs:",
         f"--     duckdb -init {folder.as_posix()}/history.sql",
-        "-- Tables: runs, trials, calls, responses, spans, scores, checks, events. Questions: answers.latency and others.",
+        "-- Tables: runs, trials, calls, responses, spans, scores, checks, events; questions: answers.latency ....",
         *passed_over,
     ]
     tables = [table_view(table, _source(folder, table, sources)) for table in TABLES]
