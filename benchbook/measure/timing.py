@@ -63,6 +63,16 @@ def trial_metrics(trial: Trial) -> Metrics:
     return metrics_of(known | {"response_ms": _since(trial.intended_ns, _end(last)), "schedule_lag_ms": lag})
 
 
+def ttft_ms(call: Call) -> float | None:
+    """`ttft_ms` alone, for counting while a run goes."""
+    return _from_sent(call, _first_chunk(call))[0]
+
+
+def e2e_ms(call: Call) -> float | None:
+    """`e2e_ms` alone, for counting while a run goes."""
+    return _from_sent(call, _end(call))[0]
+
+
 def chunk_gaps_ms(call: Call) -> tuple[float, ...]:
     """Gaps between the arrivals of neighbouring chunks: one fewer than there are chunks."""
     return tuple((later.at_ns - earlier.at_ns) / _NS_PER_MS for earlier, later in pairwise(call.chunks))

@@ -1,18 +1,27 @@
-"""How a run is going: counts kept while trials finish, and the arithmetic of rate and remaining time."""
+"""How a run is going: counts kept while trials finish, and the arithmetic of rate and remaining time.
+
+A measuring process tells of itself in `Progress.report()`, plain data of a size that does not grow with the run.
+Several processes of one run are told of as one: `merge` is pure and takes their reports in any order.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from benchbook.records import Trial
+from benchbook.records import PlannedTrial, Trial
+from benchbook.runner.tally import Tally, merged
 
-_SECOND_NS = 1_000_000_000
+_SUMS = ("planned", "earlier", "succeeded", "failed", "timed_out", "skipped", "in_flight", "spent_usd", "workers")
 
 
 @dataclass(slots=True)
 class Progress:
-    """A snapshot of a run. `planned` counts all of the run's trials, `earlier` those of earlier sessions."""
+    """A snapshot of a run. `planned` counts all of the run's trials, `earlier` those of earlier sessions.
+
+    workers: measuring processes that this speaks for; targets: what has come of each target.
+    """
 
     run_id: str
     planned: int
@@ -25,9 +34,25 @@ class Progress:
     current: str = ""
     elapsed_s: float = 0.0
     spent_usd: float = 0.0
+    workers: int = 1
+    targets: dict[str, Tally] = field(default_factory=dict)
 
-    def count(self, trial: Trial) -> None:
-        """Take a finished trial in."""
+    def expect(self, trials: Iterable[PlannedTrial]) -> None:
+        """Know each target's planned trials, before the first one is counted."""
+        for trial in trials:
+            self.tally(trial.target).planned += 1
+
+    def tally(self, target: str) -> Tally:
+        """What has come of a target."""
+        found = self.targets.get(target)
+        if found is None:
+            found = self.targets[target] = Tally()
+        return found
+
+    def count(self, trial: Trial, cost_usd: float = 0.0) -> None:
+        """Take a finished trial in, and what its calls cost."""
+        self.tally(trial.planned.target).take(trial, cost_usd)
+        self.spent_usd += cost_usd
         field = {"success": "succeeded", "failure": "failed", "timeout": "timed_out", "skipped": "skipped"}[
             trial.status
         ]
@@ -58,5 +83,46 @@ class Progress:
         return self.not_started / self.rate_per_s if self.rate_per_s else None
 
     def fields(self) -> dict[str, Any]:
-        """As plain data, with rate and ETA."""
-        return {**asdict(self), "done": self.done, "rate_per_s": self.rate_per_s, "eta_s": self.eta_s}
+        """The run's own counts as plain data, with rate and ETA: what a session's end is recorded with."""
+        counts = {name: getattr(self, name) for name in _FIELDS}
+        return {**counts, "done": self.done, "rate_per_s": self.rate_per_s, "eta_s": self.eta_s}
+
+    def report(self) -> dict[str, Any]:
+        """`fields`, with `workers` and, for each of `targets`, its `Tally.fields`: what a viewer is told."""
+        tallies = {name: tally.fields() for name, tally in self.targets.items()}
+        return {**self.fields(), "workers": self.workers, "targets": tallies}
+
+
+_FIELDS = (
+    "run_id",
+    "planned",
+    "earlier",
+    "succeeded",
+    "failed",
+    "timed_out",
+    "skipped",
+    "in_flight",
+    "current",
+    "elapsed_s",
+    "spent_usd",
+)
+
+
+def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Reports of the processes of one run as one report of the same form.
+
+    Each process reports its own share: counts, money and what is in flight are sums, and so is `planned`. The
+    time is the longest one's, rate and ETA are computed anew, the current case is one of theirs. A process that
+    has ended takes part with its last report, or the sums would fall.
+    """
+    total = Progress(reports[0]["run_id"], planned=0, workers=0)
+    for report in reports:
+        for name in _SUMS:
+            setattr(total, name, getattr(total, name) + report[name])
+        total.elapsed_s = max(total.elapsed_s, report["elapsed_s"])
+        total.current = report["current"] or total.current
+    names = dict.fromkeys(name for report in reports for name in report["targets"])
+    tallies = {
+        name: merged([report["targets"][name] for report in reports if name in report["targets"]]) for name in names
+    }
+    return {**total.report(), "targets": tallies}

@@ -108,6 +108,7 @@ class Session:
     async def _record(self, desk: Desk, skips: Mapping[str, str], notes: tuple[str, ...]) -> Outcome:
         run_id, done = self._open_run()
         progress = Progress(run_id, planned=len(self._plan.trials))
+        progress.expect(self._plan.trials)
         for trial in done.values():
             self._take(progress, trial)
         progress.earlier = progress.done
@@ -189,10 +190,8 @@ class Session:
 
     def _take(self, progress: Progress, trial: Trial) -> Trial:
         """Count a finished trial and what its calls cost, as far as that is known."""
-        progress.count(trial)
         price = self._plan.targets[trial.planned.target].price
-        for call in trial.calls:
-            progress.spent_usd += cost_usd(price, call.usage)[0] or 0.0
+        progress.count(trial, sum(cost_usd(price, call.usage)[0] or 0.0 for call in trial.calls))
         return trial
 
     def _keep_to_budget(self, progress: Progress) -> None:

@@ -20,8 +20,8 @@ from benchbook.results.paths import DEFAULT_RESULTS
 STAGES = ("validate", "execute", "store", "aggregate", "report")
 
 OnProgress = Callable[[Mapping[str, Any]], None]
-"""Takes `runner.progress.Progress.fields()`: run_id, planned, done, succeeded, failed, timed_out, skipped,
-in_flight, current, elapsed_s, spent_usd, rate_per_s, eta_s."""
+"""Takes `runner.progress.Progress.report()`: run_id, planned, done, succeeded, failed, timed_out, skipped,
+in_flight, current, elapsed_s, spent_usd, rate_per_s, eta_s, workers, and `targets`: name -> `Tally.fields()`."""
 
 
 @dataclass(frozen=True, slots=True)

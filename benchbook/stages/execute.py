@@ -53,7 +53,7 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
         origin=job.origin,
         checks=checks.read_bytes() if checks.is_file() else b"",
     )
-    report = None if on_progress is None else lambda progress: on_progress(progress.fields())
+    report = None if on_progress is None else lambda progress: on_progress(progress.report())
     outcome = run_session(plan, orders, report)
     return Executed(
         outcome.run_id, outcome.status, measured=True, progress=outcome.progress.fields(), notes=outcome.notes

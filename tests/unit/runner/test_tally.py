@@ -1,0 +1,109 @@
+"""What is kept of a run while it goes: constant in size, equal to a plain recount, and mergeable."""
+
+from __future__ import annotations
+
+import random
+from statistics import median
+from typing import Any
+
+import orjson
+import pytest
+
+from benchbook.measure.timing import trial_metrics
+from benchbook.records import Trial
+from benchbook.runner.progress import Progress, merge
+from benchbook.runner.tally import BUCKETS_S, RECENT, Tally, tally_of
+from benchbook.stages.execute import execute
+from tests.conftest import Bench
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
+    """Trials of two targets with failures and retries among them, as the journal holds them."""
+    bench = Bench(tmp_path_factory.mktemp("tally"), targets=("openai", "anthropic"), execute={"repetitions": 8})
+    bench.faults = [{"kind": "server_error", "rate": 0.6}]
+    execute(bench.job())
+    return bench.trials()
+
+
+def counted(trials: list[Trial]) -> Progress:
+    progress = Progress("r", planned=len(trials), elapsed_s=2.0)
+    progress.expect(trial.planned for trial in trials)
+    for trial in trials:
+        progress.count(trial, 0.25)
+    return progress
+
+
+def test_a_tally_equals_a_plain_recount(trials: list[Trial]) -> None:
+    progress = counted(trials)
+    assert {trial.status for trial in trials} == {"success", "failure"}
+    for name, tally in progress.targets.items():
+        own = [trial for trial in trials if trial.planned.target == name]
+        calls = [call for trial in own for call in trial.calls]
+        assert tally.planned == len(own) == sum(sum(counts.values()) for counts in tally.trials.values())
+        assert tally.calls == len(calls)
+        assert tally.retries == sum(len(trial.calls) - 1 for trial in own) > 0
+        assert tally.call_errors == {"server_error": sum(call.error_kind is not None for call in calls)}
+        assert tally.tokens_out == sum(call.usage.output or 0 for call in calls) > 0
+        assert tally.cost_usd == 0.25 * len(own)
+        _histograms_agree(tally, own)
+
+
+def _histograms_agree(tally: Tally, own: list[Trial]) -> None:
+    measured = [trial for trial in own if trial.planned.phase == "measured"]
+    good = [trial_metrics(trial).values for trial in measured if trial.status == "success"]
+    for name, column in {"ttft": "ttft_ms", "e2e": "e2e_ms", "response": "response_ms"}.items():
+        values_s = [row[column] / 1000 for row in good if row[column] is not None]
+        kept, edges = tally.histograms[name], BUCKETS_S[name]
+        assert sum(kept.counts) == len(values_s) == len(good)
+        assert [sum(kept.counts[: n + 1]) for n in range(len(edges))] == [
+            sum(value <= edge for value in values_s) for edge in edges
+        ]
+        assert kept.sum_s == pytest.approx(sum(values_s))
+    assert sum(tally.histograms["schedule_lag"].counts) == len(measured)
+    newest = [row["ttft_ms"] for row in good][-RECENT:]
+    assert median(tally.recent_ttft_ms) == pytest.approx(median(newest))
+
+
+def test_reports_of_several_processes_merge_into_that_of_one(trials: list[Trial]) -> None:
+    whole = counted(trials).report()
+    shares: list[list[Trial]] = [[], [], []]
+    chance = random.Random(5)
+    for trial in trials:
+        chance.choice(shares).append(trial)
+    reports = [orjson.loads(orjson.dumps(counted(share).report())) for share in shares]
+    total = merge(reports)
+    for reordered in (reports, reports[::-1]):
+        for name, expected in whole["targets"].items():
+            found = merge(reordered)["targets"][name]
+            assert sorted(found.pop("recent_ttft_ms")) == sorted(t for r in reports for t in _recent(r, name))
+            for histogram in BUCKETS_S:
+                kept = found["histograms"][histogram]
+                assert kept["counts"] == expected["histograms"][histogram]["counts"]
+                assert kept["sum_s"] == pytest.approx(expected["histograms"][histogram]["sum_s"])
+            del found["histograms"]
+            assert found == {field: expected[field] for field in found}
+    assert (total["workers"], total["done"], total["elapsed_s"]) == (3, len(trials), 2.0)
+    assert (total["rate_per_s"], total["spent_usd"]) == (whole["rate_per_s"], whole["spent_usd"])
+    assert merge([total])["targets"] == total["targets"]
+
+
+def _recent(report: dict[str, Any], name: str) -> list[float]:
+    return list(report["targets"][name]["recent_ttft_ms"]) if name in report["targets"] else []
+
+
+def test_a_report_does_not_grow_with_the_run(trials: list[Trial]) -> None:
+    few, many = Progress("r", planned=1), Progress("r", planned=1)
+    for trial in trials:
+        few.count(trial)
+    for _ in range(200):
+        for trial in trials:
+            many.count(trial)
+    assert len(orjson.dumps(many.report())) < 1.6 * len(orjson.dumps(few.report()))
+    tally = next(iter(many.targets.values()))
+    assert tally_of(tally.fields()).fields() == tally.fields()
+    assert len(tally.recent_ttft_ms) == RECENT
+
+
+def test_a_session_ends_with_its_counts_and_not_with_every_bucket() -> None:
+    assert "targets" not in Progress("r", planned=1).fields()
