@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import cast
 
@@ -95,6 +95,9 @@ class Receiving:
         return not self.headers.get("transfer-encoding", "").lower().rstrip().endswith("chunked")
 
 
+Receiver = Callable[["asyncio.Future[None]"], Receiving]
+
+
 class Connection(asyncio.Protocol):
     """A connected transport. `alive` says whether it may carry another request."""
 
@@ -109,10 +112,10 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------ towards the pool
 
-    def send(self, payload: bytes, deadline_ns: int) -> Receiving:
+    def send(self, payload: bytes, deadline_ns: int, receive: Receiver = Receiving) -> Receiving:
         """Write head and body at once; `Receiving.done` resolves when the exchange is over, however it ends."""
         loop = asyncio.get_running_loop()
-        receiving = self._receiving = Receiving(loop.create_future())
+        receiving = self._receiving = receive(loop.create_future())
         self.exchanges += 1
         receiving.sent_ns = sent_ns = monotonic_ns()
         self._write(payload)

@@ -15,7 +15,7 @@ from benchbook.clock import monotonic_ns
 from benchbook.errors import ProviderError
 from benchbook.providers import proxy_env
 from benchbook.providers.connect import Route, connect
-from benchbook.providers.connection import Connection, Receiving
+from benchbook.providers.connection import Connection, Receiver, Receiving
 from benchbook.providers.http import Exchange, HttpRequest, render, split_url
 
 MAX_IDLE = 4096
@@ -42,9 +42,11 @@ class Transport:
         self._idle: dict[Route, list[Connection]] = {}
         self._routes: dict[tuple[str, str, int], Route] = {}
 
-    async def exchange(self, request: HttpRequest, deadline_ns: int) -> Exchange:
+    async def exchange(self, request: HttpRequest, deadline_ns: int, receive: Receiver = Receiving) -> Exchange:
         """Send and receive until the message is complete, the connection ends or the deadline (monotonic ns) is
-        reached. Raises asyncio.CancelledError only, after closing the connection."""
+        reached. Raises asyncio.CancelledError only, after closing the connection.
+
+        receive: makes what takes the answer in; another than `Receiving` can look on while it arrives."""
         try:
             origin, target = split_url(request.url)
             route = self._route(request.url)
@@ -57,7 +59,7 @@ class Transport:
                 raise ProviderError("reset", f"{origin.address} ended the connection before anything was asked")
         except ProviderError as failure:
             return Exchange(closed_ns=monotonic_ns(), error_kind=failure.kind, error_message=failure.message, cold=True)
-        receiving = connection.send(payload, deadline_ns)
+        receiving = connection.send(payload, deadline_ns, receive)
         try:
             await receiving.done
         except asyncio.CancelledError:

@@ -14,17 +14,17 @@ import struct
 from collections import deque
 from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httptools
 
 from benchbook.clock import monotonic_ns
-from benchbook.simulator.replies import HttpRequest, Response
-from benchbook.simulator.score import CLOSE, COMPLETE, HOLD, Beat, frame, merged
+from benchbook.simulator.replies import HttpRequest
+from benchbook.simulator.score import CLOSE, COMPLETE, HOLD, Beat, merged
 from benchbook.simulator.truth import Record
 
 if TYPE_CHECKING:
-    from benchbook.simulator.server import Simulator
+    from benchbook.simulator.server import Listener
 
 MAX_BODY = 64 * 1024 * 1024
 MAX_QUEUED = 64
@@ -35,16 +35,40 @@ _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: cl
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
+class Playing(Protocol):
+    """A response under way. It ends with `Connection.finish` or `Connection.reset`."""
+
+    def step(self) -> None:
+        """Begin, or go on: called once, and again whenever `Connection.at` was asked to."""
+        ...
+
+    def abandon(self) -> None:
+        """The connection is gone."""
+        ...
+
+
+class Playable(Protocol):
+    """What `Player` plays: writes in time and how they end, as `score.Score` has them."""
+
+    @property
+    def ending(self) -> str: ...
+
+    @property
+    def end_ms(self) -> float | None: ...
+
+    def framed(self, *, keep_alive: bool) -> Iterator[Beat]: ...
+
+
 class Connection(asyncio.Protocol):
     """One client's connection. `number` counts connections, `_requests` its requests, both from 1."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Listener) -> None:
         self.simulator = simulator
         self._waiting: deque[HttpRequest] = deque()
         self._requests = 0
         self._busy = False
         self._last_words = b""
-        self._player: Player | None = None
+        self._player: Playing | None = None
         self._parser: Any = None
         self._head: dict[str, str] = {}
         self._target = b""
@@ -58,7 +82,7 @@ class Connection(asyncio.Protocol):
         self.number = self.simulator.admit(self)
         self._fd: int = transport.get_extra_info("socket").fileno()
         self._option(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.simulator.responder.trigger.refuses(self.number):
+        if self.simulator.refuses(self.number):
             self.reset()
             return
         self._parser = httptools.HttpRequestParser(self)
@@ -139,10 +163,10 @@ class Connection(asyncio.Protocol):
                 self.transport.resume_reading()
 
     def play(self, request: HttpRequest) -> None:
-        """Compose the response and start to play it."""
+        """Have the response composed and start to play it."""
         if self.transport.is_closing():
             return
-        self._player = Player(self, request, self.simulator.respond(request))
+        self._player = self.simulator.player(self, request)
         self._player.step()
 
     def finish(self, *, keep_alive: bool) -> None:
@@ -153,12 +177,12 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def at(self, due_ns: int, player: Player) -> None:
+    def at(self, due_ns: int, player: Playing) -> None:
         self.simulator.agenda.at(due_ns, player.step)
 
     def log(self, record: Record | None) -> None:
         if record is not None:
-            self.simulator.responder.log.add(record)
+            self.simulator.log(record)
 
     # ------------------------------------------------------------ the socket
 
@@ -204,11 +228,13 @@ class Player:
 
     __slots__ = ("_beats", "_connection", "_done", "_due_ns", "_keep_alive", "_next", "_origin_ns", "_record", "_score")
 
-    def __init__(self, connection: Connection, request: HttpRequest, response: Response) -> None:
-        self._connection, self._record, self._score = connection, response.record, response.score
+    def __init__(
+        self, connection: Connection, request: HttpRequest, score: Playable, record: Record | None = None
+    ) -> None:
+        self._connection, self._record, self._score = connection, record, score
         self._keep_alive = request.keep_alive and self._score.ending == COMPLETE
         self._origin_ns = request.received_ns
-        beats = frame(self._score, keep_alive=self._keep_alive)
+        beats = self._score.framed(keep_alive=self._keep_alive)
         self._beats = _coalesced(beats) if connection.simulator.coalesces else beats
         self._done, self._due_ns = False, 0
         self._next: Beat | None = None

@@ -7,9 +7,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from benchbook.errors import PlanError
 
@@ -25,22 +25,32 @@ def start_process(profile: str | Path | None = None, port: int = 0, host: str = 
     command = [sys.executable, "-m", "benchbook.simulator", "--port", str(port), "--host", host, "--with-parent"]
     if profile is not None:
         command += ["--profile", str(profile)]
+    with started(command) as announced:
+        yield str(announced["address"])
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str]) -> Iterator[Any]:
+    """Run a server's process while the block runs; yields the JSON line that it announces itself with.
+
+    It should end with its standard input. Raises PlanError with its own last words where it can't start.
+    """
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints)
         try:
-            yield _address(process, complaints)
+            yield _announced(process, complaints)
         finally:
             _stop(process)
 
 
-def _address(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> str:
+def _announced(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> Any:
     line = process.stdout.readline() if process.stdout is not None else b""
     if line:
-        return str(json.loads(line)["address"])
+        return json.loads(line)
     process.wait()
     complaints.seek(0)
     said = complaints.read().decode(errors="replace").strip().splitlines()
-    raise PlanError("", said[-1] if said else f"the simulator ended with exit code {process.returncode}")
+    raise PlanError("", said[-1] if said else f"the server ended with exit code {process.returncode}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -46,6 +46,10 @@ class Score:
     declared: int | None = None
     end_ms: float | None = None
 
+    def framed(self, *, keep_alive: bool) -> Iterator[Beat]:
+        """The beats with HTTP around them."""
+        return frame(self, keep_alive=keep_alive)
+
 
 def whole(status: int, headers: Mapping[str, str], body: bytes, at_ms: float = 0.0) -> Score:
     """A response that is not streamed."""

@@ -15,35 +15,35 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from benchbook.clock import monotonic_ns
 from benchbook.errors import PlanError
 from benchbook.simulator.agenda import Agenda
-from benchbook.simulator.connection import Connection
+from benchbook.simulator.connection import Connection, Player, Playing
 from benchbook.simulator.profile import Profile, load_profile
 from benchbook.simulator.replies import HttpRequest, Responder, Response
+from benchbook.simulator.truth import Record
 
 BACKLOG = 4096
 SLICE_NS = 200_000
 
 
-class Simulator:
-    """A listening simulator. `address` is what clients take as a base URL (before `/v1`)."""
+class Listener:
+    """A listening server, whoever answers. `address` is what clients take as a base URL (before `/v1`)."""
 
-    def __init__(self, profile: Profile, loop: asyncio.AbstractEventLoop) -> None:
-        self.responder = Responder(profile)
+    coalesces = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.agenda = Agenda(loop)
-        self.coalesces = profile.coalesce
         self.host, self.port = "", 0
         self._loop = loop
         self._server: asyncio.AbstractServer | None = None
         self._connections: set[Connection] = set()
         self._accepted = 0
-        self._reopening: asyncio.TimerHandle | None = None
         self._uncomposed: deque[tuple[Connection, HttpRequest]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
@@ -61,14 +61,25 @@ class Simulator:
 
     async def close(self) -> None:
         """Stop listening and drop every connection."""
-        if self._reopening is not None:
-            self._reopening.cancel()
         if self._server is not None:
             self._server.close()
         for connection in tuple(self._connections):
             connection.transport.abort()
         self.agenda.close()
         await asyncio.sleep(0)
+
+    # ------------------------------------------------------------ who answers
+
+    def player(self, connection: Connection, request: HttpRequest) -> Playing:
+        """What answers a request."""
+        raise NotImplementedError
+
+    def refuses(self, number: int) -> bool:  # noqa: ARG002
+        """Whether the connection of this number is to be reset at once."""
+        return False
+
+    def log(self, record: Record) -> None:
+        """Take the record of an answer that has ended."""
 
     # ------------------------------------------------------------ for connections
 
@@ -101,6 +112,33 @@ class Simulator:
         finally:
             if self._uncomposed:
                 self._loop.call_soon(self._compose)
+
+
+class Simulator(Listener):
+    """A listening simulator."""
+
+    def __init__(self, profile: Profile, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.responder = Responder(profile)
+        self.coalesces = profile.coalesce
+        self._reopening: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Stop listening and drop every connection."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+        await super().close()
+
+    def player(self, connection: Connection, request: HttpRequest) -> Playing:
+        response = self.respond(request)
+        return Player(connection, request, response.score, response.record)
+
+    def refuses(self, number: int) -> bool:
+        return self.responder.trigger.refuses(number)
+
+    def log(self, record: Record) -> None:
+        self.responder.log.add(record)
 
     def respond(self, request: HttpRequest) -> Response:
         """The response to a request; a `refused` fault that counts requests may close the door behind it."""
@@ -138,26 +176,40 @@ def run(
     with_parent: also stop when standard input ends, as it does when the process that holds its pipe dies.
     """
     loaded = load_profile(profile)
+    keep(lambda: serve(loaded, host, port), lambda simulator: announce(simulator.address), with_parent=with_parent)
+
+
+class Served(Protocol):
+    """Whatever listens until it is closed."""
+
+    async def close(self) -> None: ...
+
+
+S = TypeVar("S", bound=Served)
+
+
+def keep(begin: Callable[[], Awaitable[S]], announce: Callable[[S], None], *, with_parent: bool = False) -> None:
+    """Keep what `begin` starts until this process is told to stop: `run`'s way, for whatever listens."""
     _settle_process()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_until_stopped(loaded, (host, port), announce, with_parent=with_parent))
+        runner.run(_until_stopped(begin, announce, with_parent=with_parent))
 
 
 async def _until_stopped(
-    profile: Profile, place: tuple[str, int], announce: Callable[[str], None], *, with_parent: bool
+    begin: Callable[[], Awaitable[S]], announce: Callable[[S], None], *, with_parent: bool
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    simulator = await serve(profile, *place)
+    served = await begin()
     gc.freeze()
     if with_parent:
         threading.Thread(target=_watch_input, args=(loop, stop), daemon=True).start()
-    announce(simulator.address)
+    announce(served)
     await stop.wait()
-    await simulator.close()
+    await served.close()
 
 
 def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
