@@ -7,9 +7,9 @@ missing, and `provenance` says why. A record that contradicts itself can't be bu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from benchbook.errors import RecordError
 
@@ -221,6 +221,52 @@ class Chunk:
     kind: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunks(Sequence[Chunk]):
+    """A call's chunks in order of arrival, kept as three columns: thousands of calls end each second, and an
+    object a chunk would cost more than decoding it. Reads, and compares, as a tuple of `Chunk`."""
+
+    at_ns: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not len(self.at_ns) == len(self.sizes) == len(self.kinds):
+            raise RecordError("the columns of a call's chunks differ in length")
+
+    @classmethod
+    def of(cls, chunks: Iterable[Chunk]) -> Chunks:
+        """The columns of those chunks."""
+        rows = [(chunk.at_ns, chunk.size, chunk.kind) for chunk in chunks]
+        return cls(*zip(*rows, strict=True)) if rows else cls()
+
+    def __len__(self) -> int:
+        return len(self.at_ns)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return map(Chunk, self.at_ns, self.sizes, self.kinds)
+
+    @overload
+    def __getitem__(self, place: int) -> Chunk: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Chunk]: ...
+    def __getitem__(self, place: int | slice) -> Chunk | Sequence[Chunk]:
+        if isinstance(place, slice):
+            return Chunks(self.at_ns[place], self.sizes[place], self.kinds[place])
+        return Chunk(self.at_ns[place], self.sizes[place], self.kinds[place])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Chunks):
+            return (self.at_ns, self.sizes, self.kinds) == (other.at_ns, other.sizes, other.kinds)
+        return tuple(self) == other
+
+    def __hash__(self) -> int:
+        return hash((self.at_ns, self.sizes, self.kinds))
+
+
+NO_CHUNKS = Chunks()
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One attempt at one model call: facts only. METRICS are computed from it in `measure`.
@@ -245,7 +291,7 @@ class Call:
     closed_ns: int
     first_byte_ns: int | None = None
     last_byte_ns: int | None = None
-    chunks: tuple[Chunk, ...] = ()
+    chunks: Sequence[Chunk] = NO_CHUNKS
     connect_ns: int | None = None
     cold: bool = False
     backoff_ns: int = 0
@@ -264,6 +310,8 @@ class Call:
     def __post_init__(self) -> None:
         if self.error_kind is not None and self.error_kind not in ERROR_KINDS:
             raise RecordError(f"error kind {self.error_kind!r} is not in ERROR_KINDS")
+        if type(self.chunks) is not Chunks:
+            object.__setattr__(self, "chunks", Chunks.of(self.chunks))
 
 
 @dataclass(frozen=True, slots=True)

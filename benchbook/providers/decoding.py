@@ -15,11 +15,9 @@ from benchbook.errors import WireError
 from benchbook.providers import keys, status
 from benchbook.providers.calls import RawCall
 from benchbook.providers.gathering import Gathering
+from benchbook.providers.skimming import Skimming
 from benchbook.records import Answer, Call
 from benchbook.wire.events import Event
-
-SLICE_BYTES = 4096
-"""Fed to a reader at once: about a quarter of a millisecond of work."""
 
 LONGEST_MESSAGE = 500
 
@@ -64,10 +62,7 @@ class Decoding:
             return
         reader = self._raw.wire.reader(stream=self._raw.streamed)
         try:
-            for stamp, piece in exchange.pieces:
-                for start in range(0, len(piece), SLICE_BYTES):
-                    self._take(reader.feed(piece[start : start + SLICE_BYTES]), stamp)
-                    yield
+            yield from Skimming(reader, self._gathering).read(exchange.pieces)
             if exchange.error_kind is None or self._raw.streamed:
                 self._take(reader.close(), exchange.last_byte_ns or exchange.closed_ns)
         except WireError as error:
@@ -106,7 +101,7 @@ class Decoding:
             closed_ns=exchange.closed_ns,
             first_byte_ns=exchange.first_byte_ns,
             last_byte_ns=exchange.last_byte_ns,
-            chunks=tuple(gathered.chunks),
+            chunks=gathered.chunks,
             connect_ns=exchange.connect_ns,
             cold=exchange.cold,
             backoff_ns=raw.asked.backoff_ns,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from benchbook.records import Chunk, ToolCall, Usage
+from benchbook.records import Chunks, ToolCall, Usage
 from benchbook.wire.events import (
     Ended,
     Event,
@@ -30,7 +31,9 @@ class Gathering:
         self._reasoning: list[str] = []
         self._calls: dict[int, tuple[ToolCallStarted | None, list[str]]] = {}
         self.events = 0
-        self.chunks: list[Chunk] = []
+        self._at_ns: list[int] = []
+        self._sizes: list[int] = []
+        self._kinds: list[str] = []
         self.usage = Usage()
         self.reported: dict[str, float] = {}
         self.model: str | None = None
@@ -70,6 +73,20 @@ class Gathering:
             case Ended():
                 self.ended = True
 
+    def take_texts(self, kind: str, texts: Sequence[str], stamps: Sequence[int]) -> None:
+        """Add content events of one kind, `text` or `reasoning`, each with its stamp."""
+        self.events += len(texts)
+        joined = "".join(texts)
+        (self._text if kind == "text" else self._reasoning).append(joined)
+        if self._streamed:
+            self._at_ns += stamps
+            self._sizes += map(len, texts) if joined.isascii() else map(_size, texts)
+            self._kinds += [kind] * len(texts)
+
+    @property
+    def chunks(self) -> Chunks:
+        return Chunks(tuple(self._at_ns), tuple(self._sizes), tuple(self._kinds))
+
     @property
     def text(self) -> str:
         return "".join(self._text)
@@ -95,7 +112,13 @@ class Gathering:
     def _content(self, into: list[str], text: str, kind: str, stamp: int) -> None:
         into.append(text)
         if self._streamed:
-            self.chunks.append(Chunk(stamp, len(text.encode(errors="surrogatepass")), kind))
+            self._at_ns.append(stamp)
+            self._sizes.append(_size(text))
+            self._kinds.append(kind)
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def merged(before: Usage, after: Usage) -> Usage:

@@ -12,10 +12,11 @@ import base64
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, groupby
+from operator import sub
 from typing import Any
 
-from benchbook.records import Answer, Call, Chunk, Event, PlannedTrial, ToolCall, Trial, Usage
+from benchbook.records import Answer, Call, Chunks, Event, PlannedTrial, ToolCall, Trial, Usage
 
 Data = dict[str, Any]
 
@@ -56,10 +57,11 @@ def decode_event(data: Mapping[str, Any]) -> Event:
 def _encode_call(call: Call) -> Data:
     data = _plain(call)
     if call.chunks:
+        chunks = _columns(call)
         data["chunks"] = {
-            "at_ns": _steps([chunk.at_ns for chunk in call.chunks]),
-            "sizes": [chunk.size for chunk in call.chunks],
-            "kinds": [[kind, len(list(run))] for kind, run in groupby(chunk.kind for chunk in call.chunks)],
+            "at_ns": _steps(chunks.at_ns),
+            "sizes": chunks.sizes,
+            "kinds": [[kind, len(list(run))] for kind, run in groupby(chunks.kinds)],
         }
     if "usage" in data:
         data["usage"] = _plain(call.usage)
@@ -75,7 +77,7 @@ def _decode_call(data: Mapping[str, Any]) -> Call:
     if "chunks" in data:
         stored = data["chunks"]
         kinds = [kind for kind, count in stored["kinds"] for _ in range(count)]
-        fields["chunks"] = tuple(map(Chunk, accumulate(stored["at_ns"]), stored["sizes"], kinds))
+        fields["chunks"] = Chunks(tuple(accumulate(stored["at_ns"])), tuple(stored["sizes"]), tuple(kinds))
     if "usage" in data:
         fields["usage"] = Usage(**_known(Usage, data["usage"]))
     if "retry_after_s" in data:
@@ -83,6 +85,10 @@ def _decode_call(data: Mapping[str, Any]) -> Call:
     if "reported" in data:
         fields["reported"] = {name: _float(value) for name, value in data["reported"].items()}
     return Call(**fields)
+
+
+def _columns(call: Call) -> Chunks:
+    return call.chunks if isinstance(call.chunks, Chunks) else Chunks.of(call.chunks)
 
 
 def _encode_answer(answer: Answer) -> Data:
@@ -140,7 +146,7 @@ def _known(kind: type, data: Mapping[str, Any]) -> Data:
 
 def _steps(stamps: Sequence[int]) -> list[int]:
     """The first stamp and the step to each further one."""
-    return [stamps[0], *(later - earlier for earlier, later in pairwise(stamps))]
+    return [stamps[0], *map(sub, stamps[1:], stamps)]
 
 
 def _number(value: Any) -> Any:

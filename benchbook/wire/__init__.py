@@ -45,6 +45,16 @@ class Reader(Protocol):
     """Client side: body bytes to events. Raises WireError where the bytes break the protocol: from `feed`, or from
     the next `feed` or `close` where the same bytes held good events before the damage."""
 
+    @property
+    def boundary(self) -> bytes | None:
+        """Bytes that end a frame wherever they stand (see `shapes`); None: only the reader can tell."""
+        ...
+
+    @property
+    def at_rest(self) -> bool:
+        """Between two frames."""
+        ...
+
     def feed(self, data: bytes) -> list[Event]: ...
 
     def close(self) -> list[Event]:

@@ -34,7 +34,14 @@ JSON_TYPE = "application/json"
 
 
 class Framing(Protocol[FrameT_co]):
-    """Cuts bytes into frames. `close` gives what the end of the body completes."""
+    """Cuts bytes into frames. `close` gives what the end of the body completes. `boundary`: bytes that end a frame
+    wherever they stand, if the framing has such; `at_rest`: no part of a frame is held."""
+
+    @property
+    def boundary(self) -> bytes | None: ...
+
+    @property
+    def at_rest(self) -> bool: ...
 
     def feed(self, data: bytes) -> Iterable[FrameT_co]: ...
 
@@ -56,6 +63,15 @@ class FramedReader(Generic[FrameT]):
         self._framing, self._interpret, self._at_close = framing, interpret, at_close
         self._damage: WireError | None = None
         self._ended = False
+
+    @property
+    def boundary(self) -> bytes | None:
+        """What ends a frame wherever it stands, while frames may be read one by one; else None."""
+        return None if self._ended or self._damage else self._framing.boundary
+
+    @property
+    def at_rest(self) -> bool:
+        return self._framing.at_rest
 
     def feed(self, data: bytes) -> list[Event]:
         return [] if self._ended else self._read(self._framing.feed(data))
@@ -86,6 +102,9 @@ class FramedReader(Generic[FrameT]):
 
 class WholeReader:
     """An answer that is not streamed: nothing until `close`, then everything. An empty body yields nothing."""
+
+    boundary: bytes | None = None
+    at_rest = False
 
     def __init__(self, interpret: Callable[[Object], Iterable[Event]]) -> None:
         self._interpret = interpret

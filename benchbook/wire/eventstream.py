@@ -39,8 +39,15 @@ class Message:
 class Reader:
     """Bytes, cut anywhere, to messages. Raises WireError for a checksum or a header that does not hold."""
 
+    boundary: bytes | None = None
+    """Messages end where their lengths say."""
+
     def __init__(self) -> None:
         self._rest = b""
+
+    @property
+    def at_rest(self) -> bool:
+        return not self._rest
 
     def feed(self, data: bytes) -> Iterator[Message]:
         source, at = self._rest + data, 0

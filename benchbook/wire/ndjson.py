@@ -15,6 +15,13 @@ class Reader:
     def __init__(self) -> None:
         self._rest: list[bytes] = []
 
+    boundary: bytes | None = b"\n"
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing of a line is held."""
+        return not any(self._rest)
+
     def feed(self, data: bytes) -> Iterator[Object]:
         if b"\n" not in data:
             self._rest.append(data)

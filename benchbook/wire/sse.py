@@ -45,6 +45,14 @@ class Reader:
         self._event = self._id = ""
         self._retry_ms: int | None = None
 
+    boundary: bytes | None = b"\n\n"
+    """Where frames end in most streams; others are read all the same."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing of a frame is held: the next byte begins one."""
+        return not (self._rest or self._data or self._event or self._id)
+
     def feed(self, data: bytes) -> Iterator[Frame]:
         for line in self._lines(data):
             if line:
