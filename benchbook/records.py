@@ -16,6 +16,8 @@ from benchbook.errors import RecordError
 STATUSES = ("success", "failure", "timeout", "skipped")
 PHASES = ("warmup", "measured")
 CHUNK_KINDS = ("text", "reasoning", "tool")
+CONNECT_PARTS = ("dns_ns", "tcp_ns", "tunnel_ns", "tls_ns")
+"""What setting up a connection consists of, in this order. Through a proxy, dns and tcp are the proxy's."""
 SPAN_KINDS = ("agent", "model", "tool", "handoff", "human_wait", "rate_limit_wait")
 
 ERROR_KINDS: Mapping[str, str] = {
@@ -278,6 +280,7 @@ class Call:
     chunks       content-bearing chunks in order of arrival, empty when not streamed
     closed_ns    z: message complete or connection closed (or the attempt given up)
     connect_ns   connection set-up in ns, None when a connection was reused
+    connect_parts  its parts in ns (CONNECT_PARTS), those that there were
     backoff_ns   waited before this attempt, retry arithmetic and Retry-After included
     """
 
@@ -293,6 +296,7 @@ class Call:
     last_byte_ns: int | None = None
     chunks: Sequence[Chunk] = NO_CHUNKS
     connect_ns: int | None = None
+    connect_parts: Mapping[str, int] = field(default_factory=dict)
     cold: bool = False
     backoff_ns: int = 0
     http_status: int | None = None

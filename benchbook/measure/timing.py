@@ -29,6 +29,8 @@ METRIC_NAMES = (
 )
 """Every column that `call_metrics` and `trial_metrics` give, in the tables' order."""
 
+_CONNECT_PARTS = {"dns_ms": "dns_ns", "tcp_ms": "tcp_ns", "proxy_ms": "tunnel_ns", "tls_ms": "tls_ns"}
+
 
 def call_metrics(call: Call) -> Metrics:
     """All of METRIC_NAMES for one call, each with its provenance. Stored columns are these and no others."""
@@ -71,6 +73,14 @@ def ttft_ms(call: Call) -> float | None:
 def e2e_ms(call: Call) -> float | None:
     """`e2e_ms` alone, for counting while a run goes."""
     return _from_sent(call, _end(call))[0]
+
+
+def connect_metrics(call: Call) -> Metrics:
+    """The parts of `connect_ms` of one call: `dns_ms`, `tcp_ms`, `proxy_ms` (the tunnel alone) and `tls_ms`.
+
+    Together they are `connect_ms`. Through a proxy the name looked up and the address connected to are the proxy's.
+    """
+    return metrics_of({name: _connect_part(call, part) for name, part in _CONNECT_PARTS.items()})
 
 
 def chunk_gaps_ms(call: Call) -> tuple[float, ...]:
@@ -180,3 +190,14 @@ def _connect(call: Call) -> Known:
     if call.sent_ns is None:
         return missing("no connection")
     return missing("not stamped" if call.cold else "reused connection")
+
+
+def _connect_part(call: Call, part: str) -> Known:
+    whole, provenance = _connect(call)
+    if whole is None:
+        return None, provenance
+    if not call.connect_parts:
+        return missing("not stamped")
+    if part not in call.connect_parts:
+        return missing("no tunnel" if part == "tunnel_ns" else "no TLS" if part == "tls_ns" else "not stamped")
+    return call.connect_parts[part] / _NS_PER_MS, MEASURED

@@ -103,6 +103,7 @@ class Decoding:
             last_byte_ns=exchange.last_byte_ns,
             chunks=gathered.chunks,
             connect_ns=exchange.connect_ns,
+            connect_parts=exchange.connect_parts,
             cold=exchange.cold,
             backoff_ns=raw.asked.backoff_ns,
             http_status=exchange.status,

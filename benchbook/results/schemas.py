@@ -2,7 +2,7 @@
 
 Version history of SCHEMA_VERSION
   1  first release
-  2  table `events`
+  2  table `events`; calls: dns_ms, tcp_ms, proxy_ms, tls_ms, the parts of connect_ms
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -32,6 +32,7 @@ METRIC_FIELDS = [
     ("schedule_lag_ms", _MS),
     ("connect_ms", _MS),
 ]
+CONNECT_FIELDS = [("dns_ms", _MS), ("tcp_ms", _MS), ("proxy_ms", _MS), ("tls_ms", _MS)]
 TOKEN_FIELDS = [
     ("tokens_in", _INT),
     ("tokens_cached", _INT),
@@ -155,6 +156,7 @@ CALLS = pa.schema(
         ("retry_after_s", pa.float64()),
         ("request_id", pa.string()),
         *METRIC_FIELDS,
+        *CONNECT_FIELDS,
         ("chunk_offsets_us", pa.list_(pa.int64())),
         ("chunk_sizes", pa.list_(pa.int64())),
         ("chunk_kinds", pa.list_(pa.string())),

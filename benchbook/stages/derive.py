@@ -16,7 +16,7 @@ from benchbook.datasets import rendered_case
 from benchbook.measure.breakdown import api_spans, trial_breakdown
 from benchbook.measure.cost import cost_usd, trial_cost_usd
 from benchbook.measure.provenance import Known, Metrics, metrics_of, missing
-from benchbook.measure.timing import call_metrics, trial_metrics
+from benchbook.measure.timing import call_metrics, connect_metrics, trial_metrics
 from benchbook.measure.usage import trial_usage, usage_metrics
 from benchbook.records import Answer, Call, Case, Score, Trial
 from benchbook.results import rows
@@ -78,9 +78,8 @@ def _batch_rows(found: Source, batch: Sequence[tuple[Segment, Trial]]) -> dict[s
         made["spans"] += [rows.span_row(run_id, trial.planned.trial_id, span) for span in spans]
         made["scores"] += [rows.score_row(run_id, score)] if score else []
         for call in trial.calls:
-            columns = _merged(
-                call_metrics(call), usage_metrics(call.usage), metrics_of({"cost_usd": cost_usd(price, call.usage)})
-            )
+            cost = metrics_of({"cost_usd": cost_usd(price, call.usage)})
+            columns = _merged(call_metrics(call), connect_metrics(call), usage_metrics(call.usage), cost)
             made["calls"].append(rows.call_row(facts, trial, call, columns))
         made["responses"] += [rows.response_row(facts, trial, call, answer) for call, answer in _kept(found, trial)]
     return made

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbook.measure.provenance import is_missing
-from benchbook.measure.timing import METRIC_NAMES, call_metrics, chunk_gaps_ms, trial_metrics
+from benchbook.measure.timing import METRIC_NAMES, call_metrics, chunk_gaps_ms, connect_metrics, trial_metrics
 from benchbook.records import Call, Chunk, PlannedTrial, Trial, Usage
 
 MS = 1_000_000
@@ -37,6 +37,30 @@ CALL = Call(
     usage=Usage(input=5, output=4),
 )
 PLANNED = PlannedTrial("t", 0, "d", "1", "case", "", "target", "api", 0, "measured", "", 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "values", "reasons"),
+    [
+        ({}, {}, {"missing: not stamped"}),
+        ({"connect_ns": None, "cold": False}, {}, {"missing: reused connection"}),
+        (
+            {"connect_parts": {"dns_ns": MS, "tcp_ns": 2 * MS}},
+            {"dns_ms": 1.0, "tcp_ms": 2.0},
+            {"missing: no tunnel", "missing: no TLS"},
+        ),
+        (
+            {"connect_parts": {"dns_ns": 1, "tcp_ns": MS, "tunnel_ns": MS // 2, "tls_ns": 7}},
+            {"dns_ms": 1e-6, "tcp_ms": 1.0, "proxy_ms": 0.5, "tls_ms": 7e-6},
+            set(),
+        ),
+    ],
+)
+def test_parts_of_a_connection(changes: dict[str, object], values: dict[str, float], reasons: set[str]) -> None:
+    metrics = connect_metrics(replace(CALL, **changes))  # type: ignore[arg-type]
+    assert {name: value for name, value in metrics.values.items() if value is not None} == values
+    assert {provenance for provenance in metrics.provenance.values() if provenance != "measured"} == reasons
+    assert list(metrics.values) == ["dns_ms", "tcp_ms", "proxy_ms", "tls_ms"]
 
 
 def test_a_streamed_call_by_hand() -> None:

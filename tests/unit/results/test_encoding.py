@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbook.records import (
+    CONNECT_PARTS,
     CHUNK_KINDS,
     ERROR_KINDS,
     PHASES,
@@ -46,6 +47,7 @@ calls = st.builds(
     last_byte_ns=st.none() | stamps,
     chunks=st.lists(chunks, max_size=4).map(tuple),
     connect_ns=st.none() | stamps,
+    connect_parts=st.dictionaries(st.sampled_from(CONNECT_PARTS), stamps),
     cold=st.booleans(),
     backoff_ns=stamps,
     http_status=st.none() | st.integers(100, 599),
