@@ -19,6 +19,7 @@ from benchbook.config.prices import resolve_price
 from benchbook.config.sections import (
     SIMULATOR,
     AggregateSection,
+    BreakerSpec,
     ExecuteSection,
     PlanSpec,
     ReportSection,
@@ -102,6 +103,8 @@ def _known_fields(place: tuple[str, ...]) -> str:
     model = models.get(place[0]) if len(place) == 2 else None
     if place[:2] == ("execute", "targets") and len(place) == 4:
         model = TargetSpec
+    if place[:2] == ("execute", "breaker") and len(place) == 3:
+        model = BreakerSpec
     if model is None or place[-1] in model.model_fields:
         return ""
     return f"known fields: {', '.join(model.model_fields)}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from benchbook.records import Params, Price, Target
+from benchbook.records import ERROR_KINDS, Params, Price, Target
 
 SIMULATOR = "simulator"
 """The base_url that stands for the simulator which `execute` starts."""
@@ -83,6 +83,34 @@ class RetriesSpec(Section):
     cap_s: float = Field(30.0, ge=0)
 
 
+class BreakerSpec(Section):
+    """When a target is left alone for a while; a plan that says nothing has none, since it changes what is offered.
+
+    `window` counts calls; with `window_s` only those that ended in the last so many seconds are in it.
+    """
+
+    failure_share: float = Field(0.5, gt=0, le=1)
+    window: int = Field(20, ge=1, le=100_000)
+    window_s: float | None = Field(None, gt=0)
+    min_calls: int = Field(10, ge=1)
+    open_s: float = Field(5.0, gt=0)
+    cap_s: float = Field(60.0, gt=0)
+    probes: int = Field(1, ge=1)
+    counts: tuple[str, ...] = ("rate_limited", "overloaded", "server_error", "timeout", "refused", "reset")
+
+    @model_validator(mode="after")
+    def _can_open(self) -> BreakerSpec:
+        if self.min_calls > self.window:
+            raise ValueError(f"min_calls {self.min_calls} is more than the window of {self.window} calls holds")
+        if self.cap_s < self.open_s:
+            raise ValueError(f"cap_s {self.cap_s:g} is less than open_s {self.open_s:g}, the first pause")
+        unknown = [kind for kind in self.counts if kind not in ERROR_KINDS]
+        if unknown or not self.counts:
+            said = f"{unknown[0]!r} is no error kind" if unknown else "counts is empty"
+            raise ValueError(f"{said}: name some of {', '.join(ERROR_KINDS)}")
+        return self
+
+
 class ValidateSection(Section):
     datasets: tuple[str, ...] = Field(min_length=1)
     data_docs: bool = False
@@ -98,6 +126,7 @@ class ExecuteSection(Section):
     timeout_s: float = Field(60.0, gt=0)
     delay_s: float = Field(0.0, ge=0)
     retries: RetriesSpec = RetriesSpec()
+    breaker: BreakerSpec | None = None
     seed: int = 42
     simulator: str | None = None
     budget_usd: float | None = Field(None, gt=0)
@@ -141,9 +170,10 @@ class PlanSpec(Section):
     def measured(self) -> dict[str, Any]:
         """What the plan hash covers: the validate and execute sections and the resolved prices.
 
-        A budget says when to stop, not what to measure, and is left out.
+        A budget says when to stop, not what to measure, and is left out; so is a breaker that is not there.
         """
-        execute = self.execute.model_dump(mode="json", exclude={"budget_usd"})
+        unset = {"breaker"} if self.execute.breaker is None else set()
+        execute = self.execute.model_dump(mode="json", exclude={"budget_usd", *unset})
         prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}
         return {"validate": list(self.validate_.datasets), "execute": execute, "prices": prices}
 

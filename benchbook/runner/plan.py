@@ -130,7 +130,8 @@ def _prompt(dataset: Dataset, case: Case) -> Prompt:
 
 
 def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mapping[tuple[str, str], Prompt]) -> str:
-    """What must be equal for two runs to be comparable: prompts, parameters, streaming, workloads, load, delay.
+    """What must be equal for two runs to be comparable: prompts, parameters, streaming, workloads, load, delay,
+    and a breaker where there is one: it changes what is offered.
 
     Target names, models, addresses, prices, seeds and repetitions are not in it: they are what is compared.
     """
@@ -140,12 +141,14 @@ def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mappi
             params = merged_params(prompt.dataset.defaults, target.params, prompt.case.config)
             asked.add((prompt.rendered.prompt_sha256, repr(params), target.stream))
     execute = spec.execute
+    breaker = {} if execute.breaker is None else {"breaker": execute.breaker.model_dump(mode="json")}
     return digest(
         {
             "asked": sorted(asked),
             "workloads": sorted(execute.workloads),
             "load": execute.load.model_dump(mode="json"),
             "delay_s": execute.delay_s,
+            **breaker,
         }
     )
 

@@ -36,6 +36,7 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
     assert (execute.repetitions, execute.warmup, execute.timeout_s, execute.stream) == (10, 2, 60, True)
     assert execute.load.model_dump() == {"kind": "closed", "concurrency": 5}
     assert execute.retries.model_dump() == {"attempts": 3, "base_s": 1, "cap_s": 30}
+    assert execute.breaker is None
     target = spec.targets()[0]
     assert target.params.temperature == 0.0
     assert target.params.extra == {"logit_bias": {"a": 1}}
@@ -51,6 +52,23 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         ("      provider: openai\n      model: m\n    - {name: one, provider: ollama, model: x}", 3, "used twice"),
         ("      provider: openai\n      model: m\n  repetitions: 0", 8, "greater than or equal to 1"),
         ("      provider: openai\n      model: m\n  load: {kind: burst}", 8, "load"),
+        (
+            "      provider: openai\n      model: m\n  breaker:\n    pause: 3",
+            9,
+            "unknown field; known fields: failure_share",
+        ),
+        (
+            "      provider: openai\n      model: m\n  breaker: {min_calls: 30}",
+            8,
+            "more than the window of 20 calls holds",
+        ),
+        ("      provider: openai\n      model: m\n  breaker: {open_s: 90}", 8, "cap_s 60 is less than open_s 90"),
+        (
+            "      provider: openai\n      model: m\n  breaker: {counts: [weather]}",
+            8,
+            "'weather' is no error kind: name",
+        ),
+        ("      provider: openai\n      model: m\n  breaker: {counts: []}", 8, "counts is empty"),
         ("      provider: openai\n      model: m\nexecutive: {}", 8, "sections are validate, execute"),
         ("      provider: [openai\n      model: m", 7, "not valid YAML"),
     ],

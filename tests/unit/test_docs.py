@@ -207,6 +207,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "execute.targets": config.TargetSpec,
     "execute.targets.params": config.ParamsSpec,
     "execute.retries": config.RetriesSpec,
+    "execute.breaker": config.BreakerSpec,
     "store": config.StoreSection,
     "aggregate": config.AggregateSection,
     "report": config.ReportSection,

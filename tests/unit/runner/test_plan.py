@@ -96,6 +96,8 @@ def test_another_law_of_the_simulator_is_another_plan(tmp_path: Path) -> None:
         ({"stream": False}, False),
         ({"load": {"kind": "closed", "concurrency": 50}}, False),
         ({"delay_s": 1.0}, False),
+        ({"breaker": None}, True),
+        ({"breaker": {}}, False),
     ],
 )
 def test_the_workload_hash_covers_what_must_be_alike(execute: dict[str, Any], *, same: bool) -> None:
