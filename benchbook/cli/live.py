@@ -1,13 +1,19 @@
-"""What a person sees while a run goes on: one live line in a terminal, a plain line now and then elsewhere."""
+"""What a person sees while a run goes on: a screen in a terminal, a plain line now and then elsewhere.
+
+The screen is taken away when it ends, however it ends; what is said meanwhile stands above it.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchbook.clock import monotonic_ns
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _PLAIN_EVERY_NS = 5_000_000_000
 
@@ -15,12 +21,21 @@ OnProgress = Callable[[Mapping[str, Any]], None]
 
 
 @contextmanager
-def live_view(*, quiet: bool) -> Iterator[OnProgress]:
-    """A sink for progress: silent, a live line on a terminal's stderr, or plain lines five seconds apart."""
+def live_view(*, quiet: bool, asked_to_stop: Sequence[int] = ()) -> Iterator[OnProgress]:
+    """A sink for progress: silent, a screen on a terminal's stderr, or plain lines five seconds apart.
+
+    asked_to_stop: interrupts that came so far; the screen says so.
+    """
     if quiet:
         yield lambda _fields: None
     elif sys.stderr.isatty():
-        with _terminal() as sink:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        if console.is_dumb_terminal:
+            yield _Plain()
+            return
+        with _terminal(console, asked_to_stop) as sink:
             yield sink
     else:
         yield _Plain()
@@ -54,48 +69,11 @@ def describe(fields: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _terminal() -> Iterator[OnProgress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-    from rich.table import Column
+def _terminal(console: Console, asked_to_stop: Sequence[int]) -> Iterator[OnProgress]:
+    from rich.live import Live
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[told]}"),
-        TextColumn("[dim]{task.fields[current]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8, expand=True) as bar:
-        task = bar.add_task("preparing", total=None, told="", current="")
-        yield lambda fields: bar.update(task, **shown(fields))
+    from benchbook.cli.screen import Screen
 
-
-def shown(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What the live line says: done / total, rate, errors, time left and money, then the current case."""
-    from rich.markup import escape
-
-    finished = fields["done"] == fields["planned"]
-    errors = fields["failed"] + fields["timed_out"]
-    parts = [f"{fields['done']}/{fields['planned']}"]
-    if fields["rate_per_s"]:
-        parts.append(f"{fields['rate_per_s']:.1f}/s")
-    parts.append(f"[{'red' if errors else 'green'}]{errors} errors[/]")
-    if fields["eta_s"] is not None and not finished:
-        parts.append(f"{_clock(fields['eta_s'])} left")
-    if fields["spent_usd"]:
-        parts.append(f"${fields['spent_usd']:.4f}")
-    return {
-        "description": "storing" if finished else "measuring",
-        "total": fields["planned"],
-        "completed": fields["done"],
-        "told": "  ".join(parts),
-        "current": escape(fields["current"] or "") if fields["in_flight"] else "",
-    }
-
-
-def _clock(seconds: float) -> str:
-    """`0:42`, `1:02:03`."""
-    minutes, second = divmod(round(seconds), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
+    screen = Screen(asked_to_stop)
+    with Live(screen, console=console, transient=True, refresh_per_second=4, vertical_overflow="ellipsis"):
+        yield screen.take

@@ -26,7 +26,7 @@ def run_job(job: Job, *, flow: bool, as_json: bool, quiet: bool) -> int:
     spec = job.spec() if not job.resume else None  # a bad plan is refused before anything is started
     if spec is not None and not quiet:
         _show_plan(job, spec)
-    with interrupts_handed_on(), live_view(quiet=quiet) as on_progress:
+    with interrupts_handed_on() as came, live_view(quiet=quiet, asked_to_stop=came) as on_progress:
         executed = _through_flow(job, on_progress, quiet=quiet) if flow else _bare(job, on_progress, quiet=quiet)
     return present(job, executed, as_json=as_json, quiet=quiet)
 

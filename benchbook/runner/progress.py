@@ -20,7 +20,8 @@ _SUMS = ("planned", "earlier", "succeeded", "failed", "timed_out", "skipped", "i
 class Progress:
     """A snapshot of a run. `planned` counts all of the run's trials, `earlier` those of earlier sessions.
 
-    workers: measuring processes that this speaks for; targets: what has come of each target.
+    workers: measuring processes that this speaks for; targets: what has come of each target; ended: nothing more
+    will come.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class Progress:
     elapsed_s: float = 0.0
     spent_usd: float = 0.0
     workers: int = 1
+    ended: bool = False
     targets: dict[str, Tally] = field(default_factory=dict)
 
     def expect(self, trials: Iterable[PlannedTrial]) -> None:
@@ -88,9 +90,9 @@ class Progress:
         return {**counts, "done": self.done, "rate_per_s": self.rate_per_s, "eta_s": self.eta_s}
 
     def report(self) -> dict[str, Any]:
-        """`fields`, with `workers` and, for each of `targets`, its `Tally.fields`: what a viewer is told."""
+        """`fields`, `workers`, `ended` and, for each of `targets`, its `Tally.fields`: what a viewer is told."""
         tallies = {name: tally.fields() for name, tally in self.targets.items()}
-        return {**self.fields(), "workers": self.workers, "targets": tallies}
+        return {**self.fields(), "workers": self.workers, "ended": self.ended, "targets": tallies}
 
 
 _FIELDS = (
@@ -115,7 +117,7 @@ def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     time is the longest one's, rate and ETA are computed anew, the current case is one of theirs. A process that
     has ended takes part with its last report, or the sums would fall.
     """
-    total = Progress(reports[0]["run_id"], planned=0, workers=0)
+    total = Progress(reports[0]["run_id"], planned=0, workers=0, ended=all(report["ended"] for report in reports))
     for report in reports:
         for name in _SUMS:
             setattr(total, name, getattr(total, name) + report[name])

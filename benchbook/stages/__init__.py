@@ -21,7 +21,7 @@ STAGES = ("validate", "execute", "store", "aggregate", "report")
 
 OnProgress = Callable[[Mapping[str, Any]], None]
 """Takes `runner.progress.Progress.report()`: run_id, planned, done, succeeded, failed, timed_out, skipped,
-in_flight, current, elapsed_s, spent_usd, rate_per_s, eta_s, workers, and `targets`: name -> `Tally.fields()`."""
+in_flight, current, elapsed_s, spent_usd, rate_per_s, eta_s, workers, ended, and `targets`: name -> `Tally.fields()`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
     )
     report = None if on_progress is None else lambda progress: on_progress(progress.report())
     outcome = run_session(plan, orders, report)
+    if on_progress is not None:
+        on_progress({**outcome.progress.report(), "ended": True})
     return Executed(
         outcome.run_id, outcome.status, measured=True, progress=outcome.progress.fields(), notes=outcome.notes
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchbook.cli.live import describe, live_view, shown
+from benchbook.cli.live import describe, live_view
+from benchbook.runner.tally import Tally
 
 FIELDS: dict[str, Any] = {
     "run_id": "r",
@@ -26,6 +27,9 @@ FIELDS: dict[str, Any] = {
     "spent_usd": 0.0123,
     "rate_per_s": 5.0,
     "eta_s": 6.2,
+    "workers": 1,
+    "ended": False,
+    "targets": {"a-target": Tally(planned=40).fields()},
 }
 
 
@@ -37,25 +41,6 @@ def test_a_line_leaves_out_what_is_not_known_yet_or_no_more() -> None:
     nothing = {"done": 0, "succeeded": 0, "failed": 0, "timed_out": 0, "rate_per_s": None, "eta_s": None}
     assert describe({**FIELDS, **nothing, "spent_usd": 0.0, "in_flight": 0}) == "0/40 trials  0 errors"
     assert describe({**FIELDS, "done": 40, "in_flight": 0}) == "40/40 trials  5.0/s  2 errors  $0.0123"
-
-
-@pytest.mark.parametrize(
-    ("change", "description", "told"),
-    [
-        ({}, "measuring", "10/40  5.0/s  [red]2 errors[/]  0:06 left  $0.0123"),
-        ({"eta_s": 3723.4}, "measuring", "10/40  5.0/s  [red]2 errors[/]  1:02:03 left  $0.0123"),
-        (
-            {"done": 40, "failed": 0, "timed_out": 0, "spent_usd": 0.0},
-            "storing",
-            "40/40  5.0/s  [green]0 errors[/]",
-        ),
-    ],
-)
-def test_the_live_line(change: dict[str, Any], description: str, told: str) -> None:
-    line = shown({**FIELDS, **change})
-    assert (line["description"], line["told"]) == (description, told)
-    assert (line["total"], line["completed"]) == (40, change.get("done", 10))
-    assert line["current"] == r"case-\[bold] @ target"
 
 
 def test_in_a_log_the_end_is_told_and_quiet_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,5 +74,19 @@ def test_a_remark_stands_above_the_live_line_and_does_not_tear_it() -> None:
     seen = os.read(main, 65536).decode()
     os.close(main)
     assert "10/40" in seen
+    assert "a-target" in seen
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1  # the cursor is hidden, and shown again
     assert "\x1b[2Ka plain line\r\n" in seen  # on a line that was erased
     assert "\x1b[2K\x1b[33mnote:\x1b[0m a remark\r\n" in seen
+
+
+def test_a_terminal_that_can_not_draw_gets_plain_lines() -> None:
+    main, terminal = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", CODE], stderr=terminal, env={**os.environ, "TERM": "dumb"}) as process:
+        os.close(terminal)
+        process.wait()
+    seen = os.read(main, 65536).decode()
+    os.close(main)
+    assert "a plain line" in seen
+    assert "\x1b[2K" not in seen
+    assert "\x1b[?25l" not in seen
