@@ -40,6 +40,8 @@ ERROR_KINDS: Mapping[str, str] = {
     "empty": "a complete answer without any content",
     "local": "this host ran out of file descriptors, ports or memory",
     "cancelled": "interrupted by the user",
+    "dropped": "no room under the cap on what is in flight when it was due: not sent",
+    "time_up": "the load's time was over before its turn: not sent",
 }
 EVENT_KINDS: Mapping[str, str] = {
     "breaker": "a target's circuit breaker changed its state",

@@ -38,16 +38,13 @@ def _show_plan(job: Job, spec: PlanSpec) -> None:
 
         click.secho(to_yaml(spec).rstrip(), dim=True, err=True)
     targets = ", ".join(target.name for target in spec.execute.targets)
-    load = " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in _load(spec))
-    _say(
-        f"plan {spec.source}: {targets}; {spec.execute.repetitions} repetitions, {spec.execute.warmup} warm-up; {load}"
-    )
+    from benchbook.stages.forecast import load_words
 
-
-def _load(spec: PlanSpec) -> list[Any]:
-    return [
-        value for pair in spec.execute.load.model_dump(exclude={"kind"}, exclude_none=True).items() for value in pair
-    ]
+    execute = spec.execute
+    measured = f"{execute.repetitions} repetitions" if execute.trials is None else f"{execute.trials} trials"
+    if execute.counts_itself:
+        measured = "as many trials as the load holds"
+    _say(f"plan {spec.source}: {targets}; {measured}, {execute.warmup} warm-up; {load_words(spec)}")
 
 
 def _through_flow(job: Job, on_progress: OnProgress, *, quiet: bool) -> Executed:

@@ -37,6 +37,7 @@ def command(**chosen: Any) -> None:
     print_table(f"plan {found['plan']}", headings, [[row[name] for name in columns] for row in found["targets"]])
     click.echo(
         f"{found['trials']} trials ({found['warmup']} warm-up, {found['measured']} measured), load {found['load']}\n"
+        f"measured trials by {found['measured_by']}\n"
         f"about {_duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
         f"plan hash {found['plan_hash'][:12]}, workload hash {found['workload_hash'][:12]}"
     )

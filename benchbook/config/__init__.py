@@ -15,8 +15,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from benchbook.config.documents import Lines, Place, apply_overrides, parse, where
+from benchbook.config.loads import TraceLoad
 from benchbook.config.prices import resolve_price
 from benchbook.config.sections import (
+    MOST_TRIALS,
     SIMULATOR,
     AggregateSection,
     BreakerSpec,
@@ -27,6 +29,7 @@ from benchbook.config.sections import (
     TargetSpec,
     ValidateSection,
 )
+from benchbook.config.traces import arrivals_of, resolve_trace
 from benchbook.errors import PlanError
 from benchbook.records import Price
 
@@ -37,7 +40,8 @@ def thaw(frozen: Mapping[str, Any]) -> PlanSpec:
     """The specification that `PlanSpec.frozen` wrote."""
     spec = PlanSpec.model_validate(frozen["sections"])
     prices = {name: Price(**fields) for name, fields in frozen["prices"].items()}
-    return spec.model_copy(update={"source": frozen["source"], "prices": prices})
+    trace = arrivals_of(frozen["trace"]) if "trace" in frozen else None
+    return spec.model_copy(update={"source": frozen["source"], "prices": prices, "trace": trace})
 
 
 def load_plan(path: str | Path, overrides: Sequence[str] = ()) -> PlanSpec:
@@ -68,7 +72,9 @@ def build_plan(document: Mapping[str, Any], source: str, lines: Lines | None = N
         for target in spec.execute.targets
         if target.price is not None
     }
-    return spec.model_copy(update={"source": source, "prices": prices})
+    load = spec.execute.load
+    trace = resolve_trace(load.file, source) if isinstance(load, TraceLoad) else None
+    return spec.model_copy(update={"source": source, "prices": prices, "trace": trace})
 
 
 def to_yaml(spec: PlanSpec) -> str:
@@ -79,14 +85,21 @@ def to_yaml(spec: PlanSpec) -> str:
 
 def _plan_error(error: ValidationError, source: str, lines: Lines) -> PlanError:
     first = error.errors()[0]
-    place: Place = tuple(str(part) for part in first["loc"] if part not in ("closed", "constant", "poisson"))
+    place = _place([str(part) for part in first["loc"]])
     what = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         what = "unknown field"
+    elif first["type"] == "union_tag_invalid":
+        what = f"no kind {first['ctx']['tag']!r}: one of {first['ctx']['expected_tags']}".replace("'", "")
     more = len(error.errors()) - 1
     field = ".".join(place) or "plan"
     hint = f"and {more} more error{'s' if more > 1 else ''} after this one" if more else ""
     return PlanError(where(source, place, lines), f"{field}: {what}", _known_fields(place) or hint)
+
+
+def _place(parts: list[str]) -> Place:
+    """Where the error is in the file: without the name of the kind, which pydantic puts in after a tagged field."""
+    return tuple(part for at, part in enumerate(parts) if at == 0 or parts[at - 1] not in ("load", "think_s"))
 
 
 def _known_fields(place: tuple[str, ...]) -> str:
@@ -101,6 +114,8 @@ def _known_fields(place: tuple[str, ...]) -> str:
     if len(place) == 1 and place[0] not in models:
         return f"sections are {', '.join(models)}"
     model = models.get(place[0]) if len(place) == 2 else None
+    if place[:2] == ("execute", "load") and len(place) == 3:
+        return "each kind of load has fields of its own: see docs/FORMATS.md"
     if place[:2] == ("execute", "targets") and len(place) == 4:
         model = TargetSpec
     if place[:2] == ("execute", "breaker") and len(place) == 3:
@@ -112,6 +127,7 @@ def _known_fields(place: tuple[str, ...]) -> str:
 
 __all__ = [
     "DEFAULT_PLAN",
+    "MOST_TRIALS",
     "SIMULATOR",
     "AggregateSection",
     "ExecuteSection",

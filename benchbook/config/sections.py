@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from benchbook.config.loads import ClosedLoad, LoadSpec, Section, Think, is_open
+from benchbook.config.traces import Arrivals
 from benchbook.records import ERROR_KINDS, Params, Price, Target
 
 SIMULATOR = "simulator"
 """The base_url that stands for the simulator which `execute` starts."""
 
+MOST_TRIALS = 10_000_000
+"""Trials of one target that a plan may hold: each of them is known before the first request."""
+
 _SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ParamsSpec(BaseModel):
@@ -54,25 +55,6 @@ class TargetSpec(Section):
         if value is not None and not value.replace("_", "a").isalnum():
             raise ValueError("give the name of an environment variable, never the key itself")
         return value
-
-
-class ClosedLoad(Section):
-    kind: Literal["closed"] = "closed"
-    concurrency: int = Field(5, ge=1, le=100_000)
-
-
-class ConstantLoad(Section):
-    kind: Literal["constant"]
-    rate: float = Field(gt=0, le=1_000_000)
-
-
-class PoissonLoad(Section):
-    kind: Literal["poisson"]
-    rate: float = Field(gt=0, le=1_000_000)
-    seed: int | None = None
-
-
-LoadSpec = Annotated[ClosedLoad | ConstantLoad | PoissonLoad, Field(discriminator="kind")]
 
 
 class RetriesSpec(Section):
@@ -122,9 +104,13 @@ class ExecuteSection(Section):
     stream: bool = True
     load: LoadSpec = ClosedLoad()
     repetitions: int = Field(10, ge=1)
+    trials: int | None = Field(None, ge=1, le=MOST_TRIALS)
     warmup: int = Field(2, ge=0)
     timeout_s: float = Field(60.0, gt=0)
     delay_s: float = Field(0.0, ge=0)
+    think_s: Think = None
+    max_in_flight: int | None = Field(None, ge=1, le=100_000)
+    on_full: Literal["wait", "drop"] = "wait"
     retries: RetriesSpec = RetriesSpec()
     breaker: BreakerSpec | None = None
     seed: int = 42
@@ -139,6 +125,21 @@ class ExecuteSection(Section):
             raise ValueError(f"target name {twice[0]!r} is used twice: names must be unique")
         return self
 
+    @model_validator(mode="after")
+    def _fitting_load(self) -> ExecuteSection:
+        if self.think_s is not None and is_open(self.load):
+            raise ValueError(f"think_s goes with a closed loop: a {self.load.kind} load starts by its schedule")
+        if self.max_in_flight is not None and not is_open(self.load):
+            raise ValueError("max_in_flight goes with an open loop: a closed one has its concurrency")
+        if self.trials is not None and self.counts_itself:
+            raise ValueError(f"trials goes without a {self.load.kind} load, whose rate and duration say how many")
+        return self
+
+    @property
+    def counts_itself(self) -> bool:
+        """Whether the load's own end, and not the plan's repetitions, says how many measured trials there are."""
+        return is_open(self.load) and self.load.kind not in ("constant", "poisson", "gamma")
+
 
 class StoreSection(Section):
     compression: Literal["zstd", "snappy", "gzip", "none"] = "zstd"
@@ -149,7 +150,7 @@ class StoreSection(Section):
 
 class AggregateSection(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    slos: dict[str, float] = {}
+    slos: dict[str, float] = Field(default_factory=dict)
 
 
 class ReportSection(Section):
@@ -166,22 +167,36 @@ class PlanSpec(Section):
     report: ReportSection = ReportSection()
     source: str = Field("", exclude=True)
     prices: dict[str, Price] = Field(default_factory=dict, exclude=True)
+    trace: Arrivals | None = Field(None, exclude=True)
 
     def measured(self) -> dict[str, Any]:
         """What the plan hash covers: the validate and execute sections and the resolved prices.
 
-        A budget says when to stop, not what to measure, and is left out; so is a breaker that is not there.
+        A budget says when to stop, not what to measure, and is left out; so are a breaker, a think time, a cap and a
+        number of trials that are not there.
         """
-        unset = {"breaker"} if self.execute.breaker is None else set()
+        unset = {
+            name for name in ("breaker", "think_s", "max_in_flight", "trials") if getattr(self.execute, name) is None
+        }
+        unset |= {"on_full"} if self.execute.max_in_flight is None else set()
         execute = self.execute.model_dump(mode="json", exclude={"budget_usd", *unset})
         prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}
-        return {"validate": list(self.validate_.datasets), "execute": execute, "prices": prices}
+        measured = {"validate": list(self.validate_.datasets), "execute": execute, "prices": prices}
+        return measured if self.trace is None else measured | {"trace": self.trace.sha256}
 
     def frozen(self) -> dict[str, Any]:
         """The plan as a JSON-able dict that `thaw` reads back."""
         body = self.model_dump(mode="json", by_alias=True)
         prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}
-        return {"source": self.source, "sections": body, "prices": prices}
+        frozen = {"source": self.source, "sections": body, "prices": prices}
+        return frozen if self.trace is None else frozen | {"trace": self.trace.fields()}
+
+    def load_fields(self) -> dict[str, Any]:
+        """The load's kind and numbers, with the requests of its trace where it has one."""
+        fields = self.execute.load.model_dump()
+        if self.trace is not None:
+            fields |= {name: part for name, part in self.trace.fields().items() if name != "sha256"}
+        return fields
 
     def targets(self) -> tuple[Target, ...]:
         """The targets as records, with their resolved prices."""

@@ -17,12 +17,12 @@ from typing import Any
 
 import orjson
 
-from benchbook.config import SIMULATOR, PlanSpec
+from benchbook.config import MOST_TRIALS, SIMULATOR, PlanSpec
 from benchbook.datasets import Rendered, render
 from benchbook.errors import PlanError
 from benchbook.providers import require_known
 from benchbook.records import Case, Dataset, ModelRequest, Params, PlannedTrial, Target, ToolSpec
-from benchbook.schedules import Load, load_of
+from benchbook.schedules import Load, load_of, starts_ns
 
 _SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
 
@@ -52,7 +52,7 @@ class Plan:
     @property
     def load(self) -> Load:
         """The load shape, the same for each target."""
-        return load_of(self.spec.execute.load.model_dump())
+        return load_of(self.spec.load_fields())
 
     def request(self, trial: PlannedTrial) -> ModelRequest:
         """What this trial asks of its target."""
@@ -149,8 +149,22 @@ def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mappi
             "load": execute.load.model_dump(mode="json"),
             "delay_s": execute.delay_s,
             **breaker,
+            **_pacing(spec),
         }
     )
+
+
+def _pacing(spec: PlanSpec) -> dict[str, Any]:
+    """What else of the load bears on the numbers, where the plan says any of it."""
+    execute = spec.execute
+    found: dict[str, Any] = {}
+    if spec.trace is not None:
+        found["trace"] = spec.trace.sha256
+    if execute.think_s is not None:
+        found["think_s"] = execute.think_s.model_dump(mode="json")
+    if execute.max_in_flight is not None:
+        found["max_in_flight"] = [execute.max_in_flight, execute.on_full]
+    return found
 
 
 def _expand(plan: Plan) -> Iterator[PlannedTrial]:
@@ -166,20 +180,40 @@ def _expand(plan: Plan) -> Iterator[PlannedTrial]:
 def _lane(plan: Plan, target: Target) -> list[PlannedTrial]:
     """One target's trials in order, warm-up first, with intended starts for an open loop."""
     execute = plan.spec.execute
-    lane: list[PlannedTrial] = []
-    for phase, repetitions in (("warmup", execute.warmup), ("measured", execute.repetitions)):
-        part = [
-            _trial(plan, (prompt, target, workload, phase, repetition))
-            for prompt in plan.prompts.values()
-            for workload in execute.workloads
-            for repetition in range(repetitions)
-        ]
-        random.Random(derived_seed(execute.seed, "order", target.name, phase)).shuffle(part)  # noqa: S311
-        lane += part
-    offsets = plan.load.offsets_ns(len(lane), derived_seed(execute.seed, "arrivals", target.name))
+    units = [(prompt, workload) for prompt in plan.prompts.values() for workload in execute.workloads]
+    lane = _shuffled(plan, target, "warmup", [(p, w, n) for p, w in units for n in range(execute.warmup)])
+    warmup = len(lane)
+    load = plan.load
+    count = execute.trials if load.count is None else load.count
+    if count is None:
+        lane += _shuffled(plan, target, "measured", [(p, w, n) for p, w in units for n in range(execute.repetitions)])
+    else:
+        lane += _cycled(plan, target, units, count)
+    offsets = starts_ns(load, warmup, len(lane) - warmup, derived_seed(execute.seed, "arrivals", target.name))
     if offsets is None:
         return lane
     return [replace(trial, intended_offset_ns=at) for trial, at in zip(lane, offsets, strict=True)]
+
+
+def _shuffled(
+    plan: Plan, target: Target, phase: str, units: Sequence[tuple[Prompt, str, int]], *purpose: int
+) -> list[PlannedTrial]:
+    """The trials of (prompt, workload, repetition), in an order of their own seed."""
+    part = [_trial(plan, (prompt, target, workload, phase, n)) for prompt, workload, n in units]
+    random.Random(derived_seed(plan.spec.execute.seed, "order", target.name, phase, *purpose)).shuffle(part)  # noqa: S311
+    return part
+
+
+def _cycled(plan: Plan, target: Target, units: Sequence[tuple[Prompt, str]], count: int) -> list[PlannedTrial]:
+    """`count` measured trials: passes over all cases, each a repetition in an order of its own, the last one cut."""
+    if count > MOST_TRIALS:
+        raise PlanError(
+            plan.spec.source, f"the load holds {count:,} trials a target", f"at most {MOST_TRIALS:,}: shorten it"
+        )
+    lane: list[PlannedTrial] = []
+    for repetition in range(-(-count // len(units)) if units else 0):
+        lane += _shuffled(plan, target, "measured", [(p, w, repetition) for p, w in units], repetition)
+    return lane[:count]
 
 
 def _trial(plan: Plan, unit: tuple[Prompt, Target, str, str, int]) -> PlannedTrial:

@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from benchbook.config import PlanSpec
 from benchbook.datasets import files, read
 from benchbook.records import ModelRequest, PlannedTrial, Price
 from benchbook.runner.plan import Plan, freeze
@@ -36,13 +37,37 @@ def forecast(job: Job) -> dict[str, Any]:
         "trials": len(plan.trials),
         "warmup": warmup,
         "measured": len(plan.trials) - warmup,
-        "load": " ".join(
-            f"{name} {value}" for name, value in spec.execute.load.model_dump().items() if value is not None
-        ),
+        "load": load_words(spec),
+        "measured_by": _measured_by(plan),
         "duration_s": max(row["duration_s"] for row in rows),
         "cost_usd_most": None if None in costs else math.fsum(costs),
         "targets": rows,
     }
+
+
+def load_words(spec: PlanSpec) -> str:
+    """The load as a line: `poisson, rate 5`."""
+    fields = spec.execute.load.model_dump(exclude_none=True)
+    return ", ".join([fields.pop("kind"), *(f"{name} {_plain(value)}" for name, value in fields.items())])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name} {_plain(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_plain(part) for part in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _measured_by(plan: Plan) -> str:
+    """What decides how many measured trials there are."""
+    load, execute = plan.load, plan.spec.execute
+    if load.count is not None:
+        return f"the load: {load.count} trials a target fill its {load.lasts_s or 0:g} s, cases in turn"
+    planned = "repetitions" if execute.trials is None else f"trials: {execute.trials} a target, cases in turn"
+    if load.lasts_s is None:
+        return planned
+    return f"{planned}; at most, for what {load.lasts_s:g} s leave over is skipped"
 
 
 def _target_row(plan: Plan, name: str, seen: dict[str, float]) -> dict[str, Any]:
@@ -63,10 +88,11 @@ def _target_row(plan: Plan, name: str, seen: dict[str, float]) -> dict[str, Any]
 
 def _duration_s(plan: Plan, trials: int, trial_s: float) -> float:
     load = plan.load
-    if load.rate_per_s is not None:
-        return trials / load.rate_per_s + trial_s
-    slots = load.slots or 1
-    return math.ceil(trials / slots) * (trial_s + plan.spec.execute.delay_s)
+    last_ns = max((trial.intended_offset_ns or 0 for trial in plan.trials), default=0)
+    if load.slots is None:
+        return last_ns / 1e9 + trial_s
+    in_turn_s = math.ceil(trials / load.slots) * (trial_s + plan.spec.execute.delay_s)
+    return in_turn_s if load.lasts_s is None else min(in_turn_s, load.lasts_s + trial_s)
 
 
 def _cost_most(plan: Plan, trials: list[PlannedTrial], price: Price | None) -> float | None:

@@ -6,8 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -19,12 +18,14 @@ from pydantic import BaseModel
 from benchbook import errors
 from benchbook.cli import VERBS, options, root
 from benchbook.cli.pipeline import RUN_FIELDS
+from benchbook.config import loads
 from benchbook.config import sections as config
 from benchbook.datasets.schema import _CASE_FIELDS, _HEADER_FIELDS
 from benchbook.history.views import question_texts
 from benchbook.records import ERROR_KINDS, EVENT_KINDS, RETRYABLE, Price
 from benchbook.results.schemas import SCHEMA_VERSION, TABLES
 from benchbook.schedules import LOADS
+from benchbook.schedules.think import THINK
 from benchbook.scoring import SCORERS, scorer
 from tests.documented import (
     OURS,
@@ -236,13 +237,24 @@ def _plain(value: Any) -> Any:
 
 def test_every_section_and_load_is_documented() -> None:
     headings = re.findall(r"^### `([\w.]+)`$", section(FORMATS, "## Plan file"), re.MULTILINE)
-    assert set(headings) == {*SECTIONS, "execute.load"}
+    assert set(headings) == {*SECTIONS, "execute.load", "execute.think_s"}
     sections = {field.alias or name for name, field in config.PlanSpec.model_fields.items() if not field.exclude}
     assert sections == {heading for heading in headings if "." not in heading}
-    loads = rows(section(FORMATS, "### `execute.load`"))
-    assert [row[0].strip("`") for row in loads] == list(LOADS)
-    for row in loads:
-        assert set(re.findall(r"`([a-z]+)`", row[1])) == {field.name for field in fields(LOADS[row[0].strip("`")])}
+    shapes = [row for row in rows(section(FORMATS, "### `execute.load`")) if len(row) == 3]
+    assert [row[0].strip("`") for row in shapes] == list(LOADS)
+    assert _documented_fields(shapes) == _fields_by_kind(loads.LoadSpec)
+    laws = rows(section(FORMATS, "### `execute.think_s`"))
+    assert _documented_fields(laws) == _fields_by_kind(loads.ThinkSpec)
+    assert [row[0].strip("`") for row in laws] == list(THINK)
+
+
+def _documented_fields(table: list[list[str]]) -> dict[str, set[str]]:
+    return {row[0].strip("`"): set(re.findall(r"`([a-z_]+)`", row[1])) for row in table}
+
+
+def _fields_by_kind(union: Any) -> dict[str, set[str]]:
+    models = get_args(get_args(union)[0])
+    return {get_args(model.model_fields["kind"].annotation)[0]: {*model.model_fields} - {"kind"} for model in models}
 
 
 def test_every_field_of_a_dataset_is_documented() -> None:

@@ -122,3 +122,37 @@ def test_seeds_are_derived_by_purpose() -> None:
     assert derived_seed(1, "a", "bc") != derived_seed(1, "ab", "c")
     assert derived_seed(1, "a") != derived_seed(2, "a")
     assert 0 <= derived_seed(7, "x") < 2**63
+
+
+def test_a_load_with_an_end_of_its_own_says_how_many_trials_there_are() -> None:
+    made = plan(targets=2, cases=3, load={"kind": "soak", "rate": 10, "duration_s": 1}, repetitions=99, warmup=1)
+    for name in made.targets:
+        lane = [t for t in made.trials if t.target == name]
+        measured = [t for t in lane if t.phase == "measured"]
+        assert len(measured) == 10
+        assert [t.repetition for t in measured] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]
+        assert all(len({t.test_id for t in measured[at : at + 3]}) == 3 for at in (0, 3, 6))
+        assert [t.intended_offset_ns for t in lane] == [index * 100_000_000 for index in range(13)]
+    assert len({t.trial_id for t in made.trials}) == len(made.trials) == 26
+
+
+def test_a_number_of_trials_stands_in_for_repetitions() -> None:
+    made = plan(targets=1, cases=3, trials=7, repetitions=99, warmup=0)
+    assert Counter(t.test_id for t in made.trials).most_common()[-1][1] == 2
+    assert len(made.trials) == 7
+    assert plan(targets=1, trials=7, seed=1).trials != plan(targets=1, trials=7, seed=2).trials
+
+
+def test_a_load_of_too_many_trials_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"holds 1,000,000,000 trials a target.*at most 10,000,000"):
+        plan(load={"kind": "soak", "rate": 100_000, "duration_s": 10_000})
+
+
+def test_what_paces_the_load_is_part_of_the_workload() -> None:
+    base = plan().workload_hash
+    assert plan(think_s=1).workload_hash != base
+    open_loop = {"kind": "constant", "rate": 5}
+    capped = plan(load=open_loop, max_in_flight=3).workload_hash
+    assert capped != plan(load=open_loop).workload_hash
+    assert capped != plan(load=open_loop, max_in_flight=3, on_full="drop").workload_hash
+    assert plan(trials=3).workload_hash == base
