@@ -114,6 +114,16 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Generated:
+    """What a generated case was made to: tokens of its prompt as declared, how many of them every case of its
+    dataset begins with, and the characters of that beginning."""
+
+    prompt_tokens: int
+    shared_tokens: int
+    shared_chars: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A test case. Exactly one of `prompt` and `messages`; both are templates over `variables`."""
 
@@ -127,6 +137,8 @@ class Case:
     references: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    generated: Generated | None = None
+    """Of a case that was declared and not written; None for a written one."""
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (not self.messages):
@@ -135,7 +147,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A named, versioned list of test cases; `sha256` is of the file's bytes, `path` as the user named it."""
+    """A named, versioned list of test cases, the generated ones last; `synthetic` is their declaration as written;
+    `sha256` is of the file's bytes, `path` as the user named it."""
 
     name: str
     cases: tuple[Case, ...]
@@ -144,6 +157,7 @@ class Dataset:
     description: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    synthetic: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
     sha256: str = ""
 

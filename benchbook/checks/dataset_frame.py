@@ -53,7 +53,8 @@ def build(examined: Sequence[Examined], review: Reviewer | None = None) -> tuple
             blamed = found is not None and not found.own and default is not None and default.fault is not None
             scorer = (None, None) if found is None or blamed else (found.kind, _fault(found))
             judgeable = bool(case.expected or case.references) if review is None else found is not None
-            cells.append(_case_cells(seen, case, (*scorer, judgeable)))
+            nothing = None if case.generated else 0  # a generated case is there to be measured: nobody judges it
+            cells.append(_case_cells(seen, case, (*scorer, 1 if judgeable else nothing)))
     columns = zip(*cells, strict=True) if cells else ([] for _ in COLUMNS)
     kinds = dict.fromkeys(NUMBERS, "float64") | {"seed": "Int64", "prompt_chars": "Int64", "judgeable": "Int64"}
     data = {
@@ -79,7 +80,7 @@ def _encodable(cell: Any) -> Any:
     return _SURROGATE.sub(lambda match: f"\0{ord(match.group()):04x}", cell) if isinstance(cell, str) else cell
 
 
-def _case_cells(seen: Examined, case: Case, scorer: tuple[str | None, str | None, bool]) -> tuple[Any, ...]:
+def _case_cells(seen: Examined, case: Case, scorer: tuple[str | None, str | None, int | None]) -> tuple[Any, ...]:
     kind, fault, judgeable = scorer
     fields = tuple(templates(case))
     rendered = _rendered(case, fields)
@@ -88,7 +89,7 @@ def _case_cells(seen: Examined, case: Case, scorer: tuple[str | None, str | None
     cells = (
         seen.path, case.id, case.category or None, None, None, sources, tuple(case.variables),
         own, kind, fault, rendered, *_numbers(case.config),
-        None if rendered is None else _length(rendered), int(judgeable),
+        None if rendered is None else _length(rendered), judgeable,
     )  # fmt: skip
     return _encodable(cells) if _SURROGATE.search(own) else cells
 

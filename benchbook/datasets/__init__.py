@@ -10,7 +10,7 @@ from __future__ import annotations
 from benchbook.datasets.documents import from_dict, to_dict
 from benchbook.datasets.files import FORMATS, Examined, Reading, examine, files, read, write
 from benchbook.datasets.notes import Note
-from benchbook.datasets.rendering import Rendered, params, render, rendered_case, variables
+from benchbook.datasets.rendering import Rendered, generated_sizes, params, render, rendered_case, variables
 
 __all__ = [
     "FORMATS",
@@ -21,6 +21,7 @@ __all__ = [
     "examine",
     "files",
     "from_dict",
+    "generated_sizes",
     "params",
     "read",
     "render",

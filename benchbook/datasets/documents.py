@@ -12,7 +12,8 @@ from benchbook.records import Case, Dataset, Message
 
 
 def to_dict(dataset: Dataset) -> dict[str, Any]:
-    """The document that reads back as `dataset` (its path and hash apart); fields that say nothing are left out."""
+    """The document that reads back as `dataset` (its path and hash apart); fields that say nothing are left out.
+    Generated cases are left to their declaration."""
     header = {
         "name": dataset.name,
         "description": dataset.description,
@@ -20,9 +21,11 @@ def to_dict(dataset: Dataset) -> dict[str, Any]:
         "schema_version": dataset.schema_version,
         "defaults": dict(dataset.defaults),
         "metadata": dict(dataset.metadata),
+        "synthetic": dict(dataset.synthetic),
     }
     kept = {key: value for key, value in header.items() if key == "name" or value not in ("", {})}
-    return {**kept, "test_cases": [_case(case) for case in dataset.cases]}
+    written = [_case(case) for case in dataset.cases if case.generated is None]
+    return kept if dataset.synthetic and not written else {**kept, "test_cases": written}
 
 
 def from_dict(document: Mapping[str, Any], path: str = "", sha256: str = "") -> Dataset:

@@ -39,7 +39,7 @@ def parse(text: str, path: str) -> Parsed:
 
 def dump(document: Mapping[str, Any]) -> str:
     header = {key: value for key, value in document.items() if key != "test_cases"}
-    rows = [header, *document["test_cases"]]
+    rows = [header, *document.get("test_cases", ())]
     return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
 
 

@@ -78,6 +78,24 @@ def variables(case: Case) -> list[str]:
     return list(dict.fromkeys(name for _, text in templates(case) for name in names(text)))
 
 
+def generated_sizes(dataset: Dataset) -> dict[str, float] | None:
+    """Of a dataset's generated cases: how many, tokens of their prompts as declared, the tokens that all of them
+    begin with, and those over the mean prompt. None where every case is written."""
+    made = [case.generated for case in dataset.cases if case.generated is not None]
+    if not made:
+        return None
+    tokens, shared = [one.prompt_tokens for one in made], made[0].shared_tokens
+    mean = sum(tokens) / len(tokens)
+    return {
+        "cases": len(made),
+        "prompt_tokens_min": min(tokens),
+        "prompt_tokens_mean": mean,
+        "prompt_tokens_max": max(tokens),
+        "shared_tokens": shared,
+        "shared_share": shared / mean,
+    }
+
+
 def undefined(case: Case) -> list[tuple[str, str]]:
     """(field, variable) of every variable that is used and not defined, each pair once."""
     found = [(field, name) for field, text in templates(case) for name in names(text) if name not in case.variables]

@@ -39,6 +39,7 @@ class _Config(TypedDict, total=False):
     stop: _Stop | None
     seed: _Whole | None
     scorer: _Scorer | None
+    extra: dict[str, Any] | None
 
 
 class _CaseConfig(_Config, total=False):
@@ -80,16 +81,17 @@ class _Header(TypedDict, total=False):
     schema_version: str | None
     defaults: _Config | None
     metadata: dict[str, Any] | None
-    test_cases: Required[list[Any]]
+    synthetic: Any
+    test_cases: list[Any]
 
 
 _HEADER: TypeAdapter[_Header] = TypeAdapter(_Header)
 _CASES: TypeAdapter[list[_Case]] = TypeAdapter(list[_Case])
 _CASE_FIELDS = frozenset(_Case.__annotations__)
-_CONFIG_FIELDS = frozenset({*SAMPLING, "scorer", "tools"})
+_CONFIG_FIELDS = frozenset({*SAMPLING, "scorer", "extra", "tools"})
 _MESSAGE_FIELDS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
-_DEFAULTS_FIELDS = frozenset({*SAMPLING, "scorer"})
-_HEADER_FIELDS = frozenset({"name", "description", "version", "schema_version", "defaults", "metadata", "test_cases"})
+_DEFAULTS_FIELDS = frozenset({*SAMPLING, "scorer", "extra"})
+_HEADER_FIELDS = frozenset(_Header.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,25 @@ def judge_document(parsed: Parsed, path: str, sha256: str) -> Judged:
     kept = [index for index in range(len(cases)) if index not in bad.cases]
     notes = tuple(_unknown(document, cases, where))
     header = {**document, "defaults": document.get("defaults") if isinstance(document.get("defaults"), dict) else None}
+    generated, found = _generated(document, path)
+    problems += found
     if isinstance(document.get("name"), str | int | float):
-        made = tuple(_case(checked[index], cases[index]) for index in kept)
+        made = (*(_case(checked[index], cases[index]) for index in kept), *generated)
         dataset = _dataset(header, made, path, sha256)
-        lines = tuple(where.line(index) for index in kept)
-        return Judged(dataset, lines, tuple(index + 1 for index in kept), tuple(problems), notes)
+        lines = (*(where.line(index) for index in kept), *(None for _ in generated))
+        numbers = (*(index + 1 for index in kept), *range(len(cases) + 1, len(cases) + 1 + len(generated)))
+        return Judged(dataset, lines, numbers, tuple(problems), notes)
     return Judged(None, (), (), tuple(problems), notes)
+
+
+def _generated(document: Mapping[str, Any], path: str) -> tuple[tuple[Case, ...], list[Note]]:
+    """The cases that the document declares instead of writing them."""
+    if document.get("synthetic") is None:
+        return (), []
+    from benchbook.datasets.synthetic import generate, judge
+
+    spec, problems = judge(document["synthetic"], path)
+    return (() if spec is None else tuple(generate(spec))), problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +177,11 @@ def _header_problems(document: Mapping[str, Any], path: str) -> list[Note]:
         found = [_explain(place(path, None, None, *_path(e["loc"])), e) for e in error.errors(include_url=False)]
     if document.get("name") == "":
         found.append(problem(place(path, None, None, "name"), "is empty", "name the dataset"))
-    if document.get("test_cases") == []:
+    if document.get("synthetic") is not None:
+        return found
+    if "test_cases" not in document:
+        found.append(problem(place(path, None, None, "test_cases"), "is missing", "it is required"))
+    elif document["test_cases"] == []:
         found.append(problem(place(path, None, None, "test_cases"), "is empty", "write at least one test case"))
     return found
 
@@ -272,6 +291,7 @@ def _dataset(header: Mapping[str, Any], cases: tuple[Case, ...], path: str, sha2
         description=_text(header.get("description")),
         defaults=header.get("defaults") or {},
         metadata=header["metadata"] if isinstance(header.get("metadata"), dict) else {},
+        synthetic=header["synthetic"] if isinstance(header.get("synthetic"), dict) else {},
         path=path,
         sha256=sha256,
     )

@@ -100,7 +100,8 @@ def merged_params(defaults: Mapping[str, Any], target: Params, config: Mapping[s
     fields |= {name: value for name in _SAMPLING if (value := getattr(target, name)) not in (None, ())}
     fields |= {name: config[name] for name in _SAMPLING if config.get(name) is not None}
     stop = fields.pop("stop", ())
-    return Params(**fields, stop=(stop,) if isinstance(stop, str) else tuple(stop), extra=target.extra)
+    extra = {**(defaults.get("extra") or {}), **target.extra, **(config.get("extra") or {})}
+    return Params(**fields, stop=(stop,) if isinstance(stop, str) else tuple(stop), extra=extra)
 
 
 def _require_unique_names(spec: PlanSpec, datasets: Sequence[Dataset]) -> None:
