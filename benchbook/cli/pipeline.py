@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
@@ -18,17 +19,52 @@ RUN_FIELDS = ("run_id", "verdict", "reasons", "planned", "succeeded", "failed", 
 """What `run --json` prints, and `results`."""
 
 
-def run_job(job: Job, *, flow: bool, as_json: bool, quiet: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How `run` goes about it: through the flow or bare, what it prints, and where metrics are served."""
+
+    flow: bool = True
+    as_json: bool = False
+    quiet: bool = False
+    metrics: str = ""
+
+    @property
+    def silent(self) -> bool:
+        """Nothing is said beside results and errors."""
+        return self.quiet or self.as_json
+
+
+def run_job(job: Job, manner: Manner) -> int:
     """Run the whole pipeline for `job`, present the run, and return the exit code."""
     from benchbook.stages.execute import interrupts_handed_on
 
-    quiet = quiet or as_json
+    quiet = manner.silent
     spec = job.spec() if not job.resume else None  # a bad plan is refused before anything is started
     if spec is not None and not quiet:
         _show_plan(job, spec)
-    with interrupts_handed_on() as came, live_view(quiet=quiet, asked_to_stop=came) as on_progress:
-        executed = _through_flow(job, on_progress, quiet=quiet) if flow else _bare(job, on_progress, quiet=quiet)
-    return present(job, executed, as_json=as_json, quiet=quiet)
+    with interrupts_handed_on() as came, _watched(manner, came) as on_progress:
+        way = _through_flow if manner.flow else _bare
+        executed = way(job, on_progress, quiet=quiet)
+    return present(job, executed, as_json=manner.as_json, quiet=quiet)
+
+
+@contextmanager
+def _watched(manner: Manner, came: list[int]) -> Iterator[OnProgress]:
+    """Where progress goes: to the live view, and to whoever scrapes if that is asked for."""
+    say = (lambda _line: None) if manner.silent else _say
+    if not manner.metrics:
+        with live_view(quiet=manner.silent, asked_to_stop=came) as shown:
+            yield shown
+        return
+    from benchbook.reports.prometheus import served
+
+    with served(manner.metrics, say) as scraped, live_view(quiet=manner.silent, asked_to_stop=came) as shown:
+
+        def both(fields: Mapping[str, Any]) -> None:
+            scraped(fields)
+            shown(fields)
+
+        yield both
 
 
 def _show_plan(job: Job, spec: PlanSpec) -> None:

@@ -27,15 +27,24 @@ Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 130 interrupte
 )
 @click.option("--budget-usd", type=click.FloatRange(0, min_open=True), help="Stop cleanly once this much is spent.")
 @click.option("--no-flow", is_flag=True, help="Call the same stages bare, without Prefect.")
+@click.option(
+    "--metrics",
+    metavar="[HOST:]PORT",
+    envvar="BENCHBOOK_METRICS",
+    default="",
+    show_envvar=True,
+    help="Serve Prometheus metrics there while the run lasts; on loopback where no host is named.",
+)
 @click.option("--save-plan", metavar="FILE", help="Write the plan as a file and go on.")
 @json_option
 @quiet_option
 def command(**chosen: Any) -> int:
     """Run a plan: validate, execute, store, aggregate, report."""
-    from benchbook.cli.pipeline import run_job
+    from benchbook.cli.pipeline import Manner, run_job
 
     rest = {name: chosen[name] for name in ("results", "resume", "budget_usd")}
     job = job_of(chosen, **rest)
     if chosen["save_plan"]:
         save_plan(job, chosen["save_plan"])
-    return run_job(job, flow=not chosen["no_flow"], as_json=chosen["as_json"], quiet=chosen["quiet"])
+    named = {name: chosen[name] for name in ("as_json", "quiet", "metrics")}
+    return run_job(job, Manner(flow=not chosen["no_flow"], **named))

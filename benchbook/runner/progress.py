@@ -51,10 +51,10 @@ class Progress:
             found = self.targets[target] = Tally()
         return found
 
-    def count(self, trial: Trial, cost_usd: float = 0.0) -> None:
-        """Take a finished trial in, and what its calls cost."""
-        self.tally(trial.planned.target).take(trial, cost_usd)
-        self.spent_usd += cost_usd
+    def count(self, trial: Trial, costs_usd: Sequence[float | None]) -> None:
+        """Take a finished trial in, and what each of its calls cost (None: unknown)."""
+        self.tally(trial.planned.target).take(trial, costs_usd)
+        self.spent_usd += sum(cost or 0.0 for cost in costs_usd)
         field = {"success": "succeeded", "failure": "failed", "timeout": "timed_out", "skipped": "skipped"}[
             trial.status
         ]

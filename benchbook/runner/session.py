@@ -191,7 +191,7 @@ class Session:
     def _take(self, progress: Progress, trial: Trial) -> Trial:
         """Count a finished trial and what its calls cost, as far as that is known."""
         price = self._plan.targets[trial.planned.target].price
-        progress.count(trial, sum(cost_usd(price, call.usage)[0] or 0.0 for call in trial.calls))
+        progress.count(trial, [cost_usd(price, call.usage)[0] for call in trial.calls])
         return trial
 
     def _keep_to_budget(self, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,8 +51,9 @@ class Histogram:
 class Tally:
     """One target so far. trials: phase -> status -> count; call_errors: error kind -> attempts that ended in it.
 
-    tokens and cost_usd are over all attempts that reported usage; in_flight and state (a word about the target,
-    empty where there is nothing to say) are of the moment.
+    tokens and cost_usd are over all attempts that reported usage; unpriced counts those that were answered and whose
+    cost is unknown. in_flight and state (a word about the target, empty where there is nothing to say) are of the
+    moment.
     """
 
     planned: int = 0
@@ -67,17 +68,19 @@ class Tally:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: float = 0.0
+    unpriced: int = 0
     histograms: dict[str, Histogram] = field(
         default_factory=lambda: {name: Histogram(edges) for name, edges in BUCKETS_S.items()}
     )
     recent_ttft_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
-    def take(self, trial: Trial, cost_usd: float = 0.0) -> None:
-        """Count a finished trial and what its calls cost."""
+    def take(self, trial: Trial, costs_usd: Sequence[float | None]) -> None:
+        """Count a finished trial; costs_usd: what each of its calls cost, None where that is unknown."""
         self.trials[trial.planned.phase][trial.status] += 1
-        self.cost_usd += cost_usd
-        for call in trial.calls:
+        for call, cost in zip(trial.calls, costs_usd, strict=True):
             self.calls += 1
+            self.cost_usd += cost or 0.0
+            self.unpriced += cost is None and call.error_kind is None
             self.retries += call.attempt > 1
             self.tokens_in += call.usage.input or 0
             self.tokens_out += call.usage.output or 0
@@ -112,6 +115,7 @@ class Tally:
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
             "cost_usd": self.cost_usd,
+            "unpriced": self.unpriced,
             "histograms": {
                 name: {"counts": list(kept.counts), "sum_s": kept.sum_s} for name, kept in self.histograms.items()
             },
@@ -145,7 +149,7 @@ def merged(tallies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _add(total: Tally, part: Tally) -> None:
-    for name in ("planned", "in_flight", "calls", "retries", "tokens_in", "tokens_out", "cost_usd"):
+    for name in ("planned", "in_flight", "calls", "retries", "tokens_in", "tokens_out", "cost_usd", "unpriced"):
         setattr(total, name, getattr(total, name) + getattr(part, name))
     for phase, counts in part.trials.items():
         for status, count in counts.items():

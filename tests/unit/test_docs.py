@@ -23,7 +23,9 @@ from benchbook.config import sections as config
 from benchbook.datasets.schema import _CASE_FIELDS, _HEADER_FIELDS
 from benchbook.history.views import question_texts
 from benchbook.records import ERROR_KINDS, EVENT_KINDS, RETRYABLE, Price
+from benchbook.reports.prometheus import families
 from benchbook.results.schemas import SCHEMA_VERSION, TABLES
+from benchbook.runner.progress import Progress
 from benchbook.schedules import LOADS
 from benchbook.schedules.think import THINK
 from benchbook.scoring import SCORERS, scorer
@@ -319,6 +321,18 @@ def test_every_check_is_documented(suite: str, pattern: str) -> None:
 
 
 CHECKS = "## 15. Checks and the verdict of a run"
+
+
+def test_every_metric_of_a_run_is_documented() -> None:
+    progress = Progress("r", planned=1)
+    progress.tally("t").call_errors["reset"] = 1
+    served = {family.name: set(family.samples[0].labels) for family in families(progress.report())}
+    described = {}
+    for row in rows(section(FORMATS, "## Metrics of a run that is going on")):
+        for name in re.findall(r"benchbook_(\w+)", row[0]):
+            described[f"benchbook_{name}".removesuffix("_total")] = set(re.findall(r"`(\w+)`", row[2]))
+    del described["benchbook_build_info"]
+    assert {name: labels - {"le"} for name, labels in served.items()} == described
 
 
 def test_every_environment_variable_that_we_read_is_documented() -> None:

@@ -37,7 +37,7 @@ def reports(targets: tuple[str, ...] = ("one", "two")) -> list[dict[str, Any]]:
     for second in range(1, 6):
         for name in targets:
             for n in range(4):
-                begun.count(trial(name, "failure" if name == targets[-1] and n == 0 else "success"), 0.001)
+                begun.count(trial(name, "failure" if name == targets[-1] and n == 0 else "success"), [0.001])
                 begun.tally(name).recent_ttft_ms.append(100.0 * second)
                 begun.tally(name).histograms["ttft"].add(0.1 * second)
             begun.tally(name).in_flight = 5

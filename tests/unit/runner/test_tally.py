@@ -30,7 +30,7 @@ def counted(trials: list[Trial]) -> Progress:
     progress = Progress("r", planned=len(trials), elapsed_s=2.0)
     progress.expect(trial.planned for trial in trials)
     for trial in trials:
-        progress.count(trial, 0.25)
+        progress.count(trial, [0.25 if call.error_kind is None else None for call in trial.calls])
     return progress
 
 
@@ -45,7 +45,7 @@ def test_a_tally_equals_a_plain_recount(trials: list[Trial]) -> None:
         assert tally.retries == sum(len(trial.calls) - 1 for trial in own) > 0
         assert tally.call_errors == {"server_error": sum(call.error_kind is not None for call in calls)}
         assert tally.tokens_out == sum(call.usage.output or 0 for call in calls) > 0
-        assert tally.cost_usd == 0.25 * len(own)
+        assert tally.cost_usd == 0.25 * sum(call.error_kind is None for call in calls)
         _histograms_agree(tally, own)
 
 
@@ -95,14 +95,15 @@ def _recent(report: dict[str, Any], name: str) -> list[float]:
 def test_a_report_does_not_grow_with_the_run(trials: list[Trial]) -> None:
     few, many = Progress("r", planned=1), Progress("r", planned=1)
     for trial in trials:
-        few.count(trial)
+        few.count(trial, [None] * len(trial.calls))
     for _ in range(200):
         for trial in trials:
-            many.count(trial)
+            many.count(trial, [None] * len(trial.calls))
     assert len(orjson.dumps(many.report())) < 1.6 * len(orjson.dumps(few.report()))
     tally = next(iter(many.targets.values()))
     assert tally_of(tally.fields()).fields() == tally.fields()
     assert len(tally.recent_ttft_ms) == RECENT
+    assert tally.unpriced == tally.calls - sum(tally.call_errors.values()) > 0
 
 
 def test_a_session_ends_with_its_counts_and_not_with_every_bucket() -> None:
