@@ -11,6 +11,7 @@ import errno
 import socket
 import ssl
 from dataclasses import dataclass
+from typing import cast
 
 from benchbook.clock import monotonic_ns
 from benchbook.errors import ProviderError
@@ -124,16 +125,31 @@ async def _connect_one(family: socket.AddressFamily, address: tuple[object, ...]
     return sock
 
 
+class _Unread(asyncio.Protocol):
+    """Holds a connection until TLS takes it over. What a request's write brings forth goes to the kernel at once, as
+    in `Connection`; what the server says before is left to the handshake."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        plain = cast("asyncio.Transport", transport)
+        plain.set_write_buffer_limits(high=0)
+        plain.pause_reading()
+
+
 async def _attach(sock: socket.socket, route: Route, tls: ssl.SSLContext | None, parts: dict[str, int]) -> Connection:
     loop = asyncio.get_running_loop()
     if tls is None:
         _, connection = await loop.create_connection(Connection, sock=sock)
         return connection
     started = monotonic_ns()
+    plain, _ = await loop.create_connection(_Unread, sock=sock)
+    connection = Connection()
     try:
-        _, connection = await loop.create_connection(Connection, sock=sock, ssl=tls, server_hostname=route.origin.host)
+        secured = await loop.start_tls(plain, connection, tls, server_hostname=route.origin.host)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise ProviderError("tls", f"{route.origin.address}: {_said(error)}") from None
+    if secured is None:
+        raise ProviderError("reset", f"{route.origin.address} broke the connection as it was opened")
+    connection.connection_made(secured)
     parts["tls_ns"] = monotonic_ns() - started
     return connection
 

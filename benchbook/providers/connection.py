@@ -8,9 +8,7 @@ a complete message is closed, never reused.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import cast
 
 import httptools
@@ -18,6 +16,9 @@ import httptools
 from benchbook.clock import monotonic_ns
 
 _NO_BODY = (204, 304)
+
+Over = Callable[[int], None]
+"""Told, at once and with its last stamp, of an exchange that ended well: HTTP 200 and complete."""
 
 
 class Receiving:
@@ -29,10 +30,11 @@ class Receiving:
         "done",
         "error_kind",
         "error_message",
+        "fields",
         "first_byte_ns",
-        "headers",
         "keep_alive",
         "last_byte_ns",
+        "over",
         "parser",
         "piece_at_ns",
         "piece_bodies",
@@ -41,8 +43,9 @@ class Receiving:
         "status",
     )
 
-    def __init__(self, done: asyncio.Future[None]) -> None:
+    def __init__(self, done: asyncio.Future[None], over: Over | None = None) -> None:
         self.done = done
+        self.over = over
         self.parser = httptools.HttpResponseParser(self)
         self.stamp = 0
         self.sent_ns = 0
@@ -50,7 +53,7 @@ class Receiving:
         self.first_byte_ns: int | None = None
         self.last_byte_ns: int | None = None
         self.status: int | None = None
-        self.headers: dict[str, str] = {}
+        self.fields: list[tuple[bytes, bytes]] = []  # header fields as they came; `headers` reads them, later
         self.piece_at_ns: list[int] = []  # two flat lists: nothing here wakes the garbage collector
         self.piece_bodies: list[bytes] = []
         self.complete = False
@@ -67,8 +70,7 @@ class Receiving:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.status is not None:
             return  # a trailer
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+        self.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
@@ -81,18 +83,28 @@ class Receiving:
 
     def on_message_complete(self) -> None:
         if self.status is None:  # 1xx: not the answer yet
-            self.headers.clear()
+            self.fields.clear()
             self.first_byte_ns = None
             return
         self.complete = True
         self.keep_alive = self.parser.should_keep_alive()
 
     @property
+    def headers(self) -> dict[str, str]:
+        """The header fields: names in lower case, a name that came twice with both values."""
+        headers: dict[str, str] = {}
+        for name, value in self.fields:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        return headers
+
+    @property
     def until_close(self) -> bool:
         """The head is in, and only the connection's end can end the body."""
-        if self.status is None or self.status in _NO_BODY or "content-length" in self.headers:
+        headers = self.headers
+        if self.status is None or self.status in _NO_BODY or "content-length" in headers:
             return False
-        return not self.headers.get("transfer-encoding", "").lower().rstrip().endswith("chunked")
+        return not headers.get("transfer-encoding", "").lower().rstrip().endswith("chunked")
 
 
 Receiver = Callable[["asyncio.Future[None]"], Receiving]
@@ -106,7 +118,6 @@ class Connection(asyncio.Protocol):
         self.exchanges = 0
         self.connect_parts: Mapping[str, int] = {}
         self._transport: asyncio.Transport | None = None
-        self._fd: int | None = None
         self._receiving: Receiving | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -118,7 +129,7 @@ class Connection(asyncio.Protocol):
         receiving = self._receiving = receive(loop.create_future())
         self.exchanges += 1
         receiving.sent_ns = sent_ns = monotonic_ns()
-        self._write(payload)
+        cast("asyncio.Transport", self._transport).write(payload)
         self._timer = loop.call_later(max(0.0, (deadline_ns - sent_ns) / 1e9), self._expire)
         return receiving
 
@@ -129,23 +140,13 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _write(self, payload: bytes) -> None:
-        """Hand the bytes to the kernel now: uvloop's transports hold a write back until every callback of the
-        round has run, so a request would leave milliseconds after its stamp. Under TLS only the transport can."""
-        transport = cast("asyncio.Transport", self._transport)
-        written = 0
-        if self._fd is not None and not transport.is_closing() and not transport.get_write_buffer_size():
-            with suppress(OSError):  # full, or broken: the transport waits, or finds out and says so
-                written = os.write(self._fd, payload)
-        if written < len(payload):
-            transport.write(payload[written:])
-
     # ------------------------------------------------------------ asyncio calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Writes go to the kernel as they are made: uvloop holds them back until every callback of the round has
+        run, unless a transport may buffer nothing, and a request would leave milliseconds after its stamp."""
         self._transport = cast("asyncio.Transport", transport)
-        if transport.get_extra_info("sslcontext") is None:
-            self._fd = transport.get_extra_info("socket").fileno()
+        self._transport.set_write_buffer_limits(high=0)
 
     def data_received(self, data: bytes) -> None:
         stamp = monotonic_ns()
@@ -215,6 +216,8 @@ class Connection(asyncio.Protocol):
         receiving.closed_ns, receiving.error_kind, receiving.error_message = stamp, kind, message
         if not receiving.done.done():
             receiving.done.set_result(None)
+        if kind is None and receiving.over is not None and receiving.status == 200:
+            receiving.over(stamp)
         transport = cast("asyncio.Transport", self._transport)
         if kind is not None:
             self.alive = False

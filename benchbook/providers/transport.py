@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from benchbook.clock import monotonic_ns
 from benchbook.errors import ProviderError
@@ -18,8 +19,16 @@ from benchbook.providers.connect import Route, connect
 from benchbook.providers.connection import Connection, Receiver, Receiving
 from benchbook.providers.http import Exchange, HttpRequest, render, split_url
 
-MAX_IDLE = 4096
+MAX_IDLE = 16_384
 """Idle connections kept per route: as many as the largest concurrency that one process is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request made ready: where it goes, and its head and body in one piece (which hold the key)."""
+
+    route: Route
+    payload: bytes = field(repr=False)
 
 
 class Transport:
@@ -42,24 +51,33 @@ class Transport:
         self._idle: dict[Route, list[Connection]] = {}
         self._routes: dict[tuple[str, str, int], Route] = {}
 
-    async def exchange(self, request: HttpRequest, deadline_ns: int, receive: Receiver = Receiving) -> Exchange:
+    def ready(self, request: HttpRequest) -> Outgoing:
+        """The request as it will be sent, to be sent as often as one likes. Raises ProviderError."""
+        origin, target = split_url(request.url)
+        route = self._route(request.url)
+        if route.proxy is not None and not route.tunnelled:
+            target, more = f"http://{origin.authority}{target}", route.proxy.headers
+        else:
+            more = {}
+        return Outgoing(route, render(request, origin.authority, target, more))
+
+    async def exchange(
+        self, request: HttpRequest | Outgoing, deadline_ns: int, receive: Receiver = Receiving
+    ) -> Exchange:
         """Send and receive until the message is complete, the connection ends or the deadline (monotonic ns) is
         reached. Raises asyncio.CancelledError only, after closing the connection.
 
-        receive: makes what takes the answer in; another than `Receiving` can look on while it arrives."""
+        receive: makes what takes the answer in; another than `Receiving` can look on while it arrives.
+        """
         try:
-            origin, target = split_url(request.url)
-            route = self._route(request.url)
-            if route.proxy is not None and not route.tunnelled:
-                payload = render(request, origin.authority, f"http://{origin.authority}{target}", route.proxy.headers)
-            else:
-                payload = render(request, origin.authority, target, {})
+            outgoing = request if isinstance(request, Outgoing) else self.ready(request)
+            route = outgoing.route
             connection = self._take(route) or await self._open(route, deadline_ns)
             if not connection.alive:
-                raise ProviderError("reset", f"{origin.address} ended the connection before anything was asked")
+                raise ProviderError("reset", f"{route.origin.address} ended the connection before anything was asked")
         except ProviderError as failure:
             return Exchange(closed_ns=monotonic_ns(), error_kind=failure.kind, error_message=failure.message, cold=True)
-        receiving = connection.send(payload, deadline_ns, receive)
+        receiving = connection.send(outgoing.payload, deadline_ns, receive)
         try:
             await receiving.done
         except asyncio.CancelledError:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import select
+import socket
 import ssl
+import threading
 
 import pytest
 import trustme
 
-from benchbook.providers.http import HttpRequest
+from benchbook.providers.connect import Route, connect
+from benchbook.providers.http import HttpRequest, Origin
 from benchbook.providers.transport import Transport
 from tests.unit.providers.scripted_server import (
     CLOSE,
@@ -226,3 +230,26 @@ async def test_the_environment_names_the_proxy_and_its_exceptions(monkeypatch: p
         assert (await transport.exchange(HttpRequest(f"http://{NAME}/"), soon())).body == b"proxy"
         assert (await transport.exchange(request(server), soon())).body == b"direct"
         await transport.close()
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
+async def test_a_request_is_with_the_kernel_when_send_returns(certificates: Certificates, secured: bool) -> None:
+    """Its stamp stands right before the write: no loop, and no TLS layer, may hold the bytes back until later."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    peers: list[socket.socket] = []
+
+    def accept() -> None:
+        peer = listener.accept()[0]
+        peers.append(certificates.server.wrap_socket(peer, server_side=True) if secured else peer)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    origin = Origin("https" if secured else "http", "127.0.0.1", listener.getsockname()[1])
+    connection = await connect(Route(origin, None), certificates.client if secured else None)
+    await asyncio.get_running_loop().run_in_executor(None, thread.join)
+    assert not select.select(peers, [], [], 0)[0]
+    connection.send(b"GET / HTTP/1.1\r\n\r\n", soon())
+    assert select.select(peers, [], [], 5)[0], "the loop has not run since: the bytes were sent by `send` itself"
+    connection.abort()
+    for each in (*peers, listener):
+        each.close()
