@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -60,17 +61,20 @@ def _ask(chosen: dict[str, Any]) -> list[dict[str, Any]]:
     return ask(chosen["question"], chosen["results"], runs=runs, **settings)
 
 
-def _limits(texts: tuple[str, ...]) -> dict[str, float] | None:
-    """`ttft_ms=500` as a limit by metric."""
+def _limits(texts: tuple[str, ...]) -> Mapping[str, float] | None:
+    """`ttft_ms=500`, or `ttft_ms < 500`, as a limit by metric."""
+    from benchbook.config.slos import trial_limits
     from benchbook.errors import UserError
 
-    limits = {}
+    limits: dict[str, float] = {}
     for text in texts:
-        metric, _, limit = text.partition("=")
+        metric, sign, limit = text.partition("=")
         try:
-            limits[metric] = float(limit)
-        except ValueError:
-            raise UserError(f"--slo {text}", "is no limit", "write METRIC=NUMBER, e.g. ttft_ms=500") from None
+            plain = sign and metric.strip().isidentifier()
+            limits |= trial_limits({metric.strip(): float(limit)} if plain else [text])
+        except ValueError as error:
+            what = str(error) if "<" in text or ">" in text or "no metric" in str(error) else "is no limit"
+            raise UserError(f"--slo {text}", what, "write METRIC=NUMBER or METRIC < NUMBER, e.g. ttft_ms=500") from None
     return limits or None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from benchbook.config.loads import ClosedLoad, LoadSpec, Section, Think, is_open
+from benchbook.config.slos import trial_limits
 from benchbook.config.traces import Arrivals
 from benchbook.records import ERROR_KINDS, Params, Price, Target
 
@@ -150,7 +151,7 @@ class StoreSection(Section):
 
 class AggregateSection(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    slos: dict[str, float] = Field(default_factory=dict)
+    slos: Annotated[dict[str, float], BeforeValidator(trial_limits)] = Field(default_factory=dict)
 
 
 class ReportSection(Section):

@@ -11,7 +11,17 @@ from benchbook.history.questions import ask, ask_tables, questions, select
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_HEADLINES = ("n", "failure_share", "score", "ttft_ms_p50", "e2e_ms_p50", "e2e_ms_p95", "tokens_per_s_user_p50")
+_HEADLINES = (
+    "n",
+    "failure_share",
+    "score",
+    "ttft_ms_p50",
+    "e2e_ms_p50",
+    "e2e_ms_p95",
+    "response_ms_p50",
+    "response_ms_p95",
+    "tokens_per_s_user_p50",
+)
 
 
 def aggregate_tables(

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from benchbook.history.questions import run_row, select
-from benchbook.stats.compare import LATENCY_METRICS, METRIC_DIRECTION, Comparison, compare, sense, word
+from benchbook.metrics import LATENCY_METRICS, METRIC_DIRECTION
+from benchbook.stats.compare import Comparison, compare, sense, word
 
 Side = Mapping[tuple[str, str], Sequence[float]]
 """(dataset, test id) -> a metric of its trials."""

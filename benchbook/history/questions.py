@@ -15,8 +15,8 @@ from benchbook.errors import QueryError, UnknownRunError
 from benchbook.history.door import opened, rows_of, stumbling
 from benchbook.history.sources import Scope
 from benchbook.history.views import ANSWERS, library, question_texts, quoted
+from benchbook.metrics import LATENCY_METRICS
 from benchbook.results.schemas import TABLES
-from benchbook.stats.compare import LATENCY_METRICS
 
 if TYPE_CHECKING:
     import duckdb

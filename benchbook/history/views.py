@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from benchbook.metrics import LATENCY_METRICS, METRIC_DIRECTION
 from benchbook.results.schemas import TABLES
-from benchbook.stats.compare import LATENCY_METRICS, METRIC_DIRECTION
 
 _HERE = Path(__file__).parent
 ANSWERS = "answers"

@@ -9,7 +9,7 @@ from typing import Any
 from benchbook.reports.gather import RunView, gather
 from benchbook.reports.targets import targets
 from benchbook.reports.terminal import show_grid, show_lines, show_words, width
-from benchbook.reports.words import counts, seconds
+from benchbook.reports.words import bound, counts, number, seconds, share
 from benchbook.results.paths import report_folder
 from benchbook.results.runs import runs
 
@@ -34,7 +34,7 @@ def print_view(results: str, view: RunView) -> None:
     show_lines([[("", "")]])
     if view.targets:
         _comparison(view)
-    for line in (*_errors(view), *_skipped(view)):
+    for line in (*_good(view), *_errors(view), *_skipped(view)):
         show_words(line)
     show_words(*_verdict(view))
     for place in _places(results, view):
@@ -56,6 +56,16 @@ def _comparison(view: RunView) -> None:
         for row in view.targets
     ]
     _note(show_grid(*targets(rows, stacked=width() is not None), hoist=False))
+
+
+def _good(view: RunView) -> Iterator[tuple[str, str]]:
+    """Goodput of each target: the share of what was attempted, with its interval, and how many a second."""
+    for target, row in view.goodput.items():
+        if row["good_share"] is not None:
+            limits = ", ".join(f"{metric} {bound(metric)} {number(limit)}" for metric, limit in row["slos"].items())
+            between = f"{share(row['good_share_low'])}\N{EN DASH}{share(row['good_share_high'])}"
+            good = f"{row['good']} of {row['attempted']} attempted, {share(row['good_share'])} [{between}]"
+            yield f"  {target}: good ({limits}): {good}, {number(row['goodput_per_s'])}/s", ""
 
 
 def _note(left_out: Sequence[str]) -> None:

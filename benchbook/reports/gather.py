@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchbook.errors import UnknownRunError
-from benchbook.history import ask_many
+from benchbook.history import ask_many, run_row
 
 Row = Mapping[str, Any]
 _TOP = 5
@@ -53,12 +54,13 @@ class RunView:
 def gather(
     results: str | Path, run_id: str, *, slos: Mapping[str, float] | None = None, confidence: float = 0.95
 ) -> RunView:
-    """Everything that a report shows of `run_id`. Raises UnknownRunError where no table holds it."""
-    limits = dict(slos) if slos else None
+    """Everything that a report shows of `run_id`. Raises UnknownRunError where no table holds it.
+
+    slos: limits of a good trial; None takes those of the run's own plan.
+    """
+    limits = slos or _own_limits(results, run_id)
     answers = ask_many(_ASKED, results, runs=(run_id,), slos=limits, confidence=confidence, top=_TOP)
     of = {question: tuple(rows) for question, rows in answers.items()}
-    if not of["overview"]:
-        raise UnknownRunError(str(results), f"no stored run {run_id}", "see `benchbook runs`")
     return RunView(
         run=of["overview"][0],
         targets=of["summary"],
@@ -75,6 +77,15 @@ def gather(
         low_scores=of["low_scores"],
         confidence=confidence,
     )
+
+
+def _own_limits(results: str | Path, run_id: str) -> Mapping[str, float] | None:
+    """`aggregate.slos` of the plan that the run was made with, None where it has none."""
+    try:
+        plan = json.loads(run_row(results, run_id)["plan"] or "{}")
+    except UnknownRunError:
+        raise UnknownRunError(str(results), f"no stored run {run_id}", "see `benchbook runs`") from None
+    return plan.get("sections", {}).get("aggregate", {}).get("slos") or None
 
 
 def _by_target(rows: tuple[Row, ...]) -> dict[str, Row]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from benchbook.metrics import METRIC_DIRECTION
+
 MISSING = "-"
 
 
@@ -29,6 +31,11 @@ def quantile(row: Mapping[str, Any], metric: str, name: str) -> str:
 def interval(row: Mapping[str, Any], metric: str, name: str) -> str:
     """`198-225`, with an en dash."""
     return f"{number(row[f'{metric}_{name}_low'])}\N{EN DASH}{number(row[f'{metric}_{name}_high'])}"
+
+
+def bound(metric: str) -> str:
+    """The sign between a metric and its limit."""
+    return ">=" if METRIC_DIRECTION[metric] == "higher" else "<="
 
 
 def moment(at: datetime | None) -> str:

@@ -20,7 +20,7 @@ from benchbook.stages import Aggregated, Job
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PLOTTED = ("ttft_ms", "e2e_ms")
+PLOTTED = ("ttft_ms", "e2e_ms", "response_ms")
 """The metrics whose curves are written as CSV."""
 
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchbook.metrics import METRIC_DIRECTION
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -26,40 +28,6 @@ CASES_NEEDED = 6
 
 MARGIN = 0.05
 """A median that moves by less than this share is called equivalent."""
-
-METRIC_DIRECTION: Mapping[str, str] = {
-    "ttfb_ms": "lower",
-    "ttft_ms": "lower",
-    "ttfo_ms": "lower",
-    "e2e_ms": "lower",
-    "response_ms": "lower",
-    "decode_ms_per_token": "lower",
-    "normalized_ms_per_token": "lower",
-    "tokens_per_s_user": "higher",
-    "schedule_lag_ms": "lower",
-    "connect_ms": "lower",
-    "wall_ms": "lower",
-    "cost_usd": "lower",
-    "score": "higher",
-    "tokens_per_s": "higher",
-    "trials_per_s": "higher",
-    "goodput_per_s": "higher",
-    "failure_share": "lower",
-}
-"""Metric -> the better direction, said here and nowhere else."""
-
-LATENCY_METRICS = (
-    "ttfb_ms",
-    "ttft_ms",
-    "ttfo_ms",
-    "e2e_ms",
-    "response_ms",
-    "decode_ms_per_token",
-    "normalized_ms_per_token",
-    "tokens_per_s_user",
-    "schedule_lag_ms",
-)
-"""The metrics of a trial that latency tables hold, in their order."""
 
 _ENUMERABLE = 13
 _MOST_DRAWS = 20_000_000

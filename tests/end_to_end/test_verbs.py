@@ -25,11 +25,11 @@ import yaml
 
 from benchbook.cli import main
 from benchbook.history import questions
+from benchbook.metrics import LATENCY_METRICS
 from benchbook.results import journal
 from benchbook.simulator import start_process
 from benchbook.stages.execute import execute
 from benchbook.stages.store import store
-from benchbook.stats.compare import LATENCY_METRICS
 from tests.piping import rows
 
 

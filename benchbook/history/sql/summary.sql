@@ -25,7 +25,7 @@ facts as (
     where phase = 'measured'
     group by all)
 select
-    o.run_id, r.started_at, r.verdict, o.target, f.provider, f.model, o.workload, f.streamed,
+    o.run_id, r.started_at, r.verdict, r.offered_per_s, o.target, f.provider, f.model, o.workload, f.streamed,
     o.succeeded as n, o.* exclude (run_id, target, workload), f.scored, f.score,
     w.* exclude (run_id, target, workload)
 from outcomes as o

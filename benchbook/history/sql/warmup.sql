@@ -2,13 +2,13 @@
 --
 -- Over calls that succeeded. The median describes these n calls and carries no interval.
 with good as (
-    select run_id, target, phase, cold, connect_ms, ttfb_ms, ttft_ms, e2e_ms
+    select run_id, target, phase, cold, connect_ms, ttfb_ms, ttft_ms, e2e_ms, response_ms
     from calls
     where error_kind is null and sent_ns is not null),
 long as (
     select *
     from good
-    unpivot (value for metric in (connect_ms, ttfb_ms, ttft_ms, e2e_ms)))
+    unpivot (value for metric in (connect_ms, ttfb_ms, ttft_ms, e2e_ms, response_ms)))
 select
     run_id, target, phase, cold, metric,
     count(*) as n, min(value) as min, median_of(value) as median, max(value) as max

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchbook.metrics import LATENCY_METRICS
 from benchbook.results.schemas import TABLES
-from benchbook.stats.compare import LATENCY_METRICS
 
 Row = dict[str, Any]
 SESSION_OFFSETS_NS = (1_795_248_902_250_000_000, 1_795_259_999_000_000_000)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchbook.history import ask, questions
-from benchbook.stats.compare import LATENCY_METRICS, METRIC_DIRECTION
+from benchbook.metrics import LATENCY_METRICS, METRIC_DIRECTION
 from benchbook.stats.proportions import wilson
 from benchbook.stats.quantiles import interpolated, interval_ranks, needs, quantile
 from tests.spec.sql.stored import Row, Stored, generated, grouped, run_row, trial_row

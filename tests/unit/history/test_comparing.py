@@ -10,7 +10,7 @@ import pytest
 
 from benchbook.errors import UnknownRunError
 from benchbook.history import compare_runs
-from benchbook.stats.compare import LATENCY_METRICS
+from benchbook.metrics import LATENCY_METRICS
 from tests.spec.sql.stored import Stored, run_row, trial_row
 
 

@@ -16,6 +16,7 @@ from benchbook.errors import UnknownRunError
 from benchbook.history import ask
 from benchbook.reports.console import print_run, print_summary, print_view
 from benchbook.reports.gather import RunView, gather
+from benchbook.reports.targets import targets
 from tests.spec.sql.stored import Stored, generated, run_row, trial_row
 
 Printed = Callable[[int | None], list[str]]
@@ -104,6 +105,20 @@ def test_verdict_reasons_and_outcome_are_said(printed: Printed) -> None:
 def test_failures_stand_beside_what_leaves_them_out(printed: Printed, view: RunView) -> None:
     worst = next(row for row in view.errors if row["target"] == "beta" and row["level"] == "trial")
     assert f"  beta: {worst['n']} of {worst['attempted']} trials {worst['error_kind']}" in printed(None)
+
+
+def test_goodput_is_a_share_of_what_was_attempted(printed: Printed, view: RunView) -> None:
+    good = view.goodput["gamma"]
+    line = next(line for line in printed(None) if line.startswith("  gamma: good"))
+    assert f"(ttft_ms <= 500): {good['good']} of {good['attempted']} attempted" in line
+    assert line.endswith("/s")
+
+
+def test_an_open_loop_has_the_tail_of_its_response_times(view: RunView) -> None:
+    offered = [{**row, "offered_per_s": 5.0} for row in view.targets]
+    for rows, there in ((view.targets, False), (offered, True)):
+        columns, _ = targets(rows, stacked=False)
+        assert ("response ms p95" in [column.name for column in columns]) is there
 
 
 def test_brief_is_the_verdict_alone(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,8 +18,9 @@ PRICE = 'date: "2026-11-21"\nprices:\n  sim: {input: 2.0, output: 10.0, request:
     [
         ({"kind": "closed", "concurrency": 5}, math.ceil(12 / 5) * ASSUMED_TRIAL_S),
         ({"kind": "closed", "concurrency": 1}, 12 * ASSUMED_TRIAL_S),
-        ({"kind": "constant", "rate": 3}, 12 / 3 + ASSUMED_TRIAL_S),
-        ({"kind": "poisson", "rate": 6}, 12 / 6 + ASSUMED_TRIAL_S),
+        ({"kind": "constant", "rate": 3}, 11 / 3 + ASSUMED_TRIAL_S),  # the last start, and one trial
+        ({"kind": "steps", "steps": [{"rate": 1, "for_s": 4}, {"rate": 4, "for_s": 1}]}, 8.75 + ASSUMED_TRIAL_S),
+        ({"kind": "soak", "concurrency": 1, "duration_s": 5}, 5 + ASSUMED_TRIAL_S),
     ],
 )
 def test_duration_by_load_where_nothing_was_measured(bench: Any, load: dict[str, Any], seconds: float) -> None:
@@ -28,6 +29,26 @@ def test_duration_by_load_where_nothing_was_measured(bench: Any, load: dict[str,
     assert (found["trials"], found["warmup"], found["measured"]) == (12, 4, 8)
     assert found["duration_s"] == pytest.approx(seconds)
     assert found["targets"][0]["basis"] == "assumes 2 s a trial"
+
+
+@pytest.mark.parametrize(
+    ("execute", "words"),
+    [
+        ({}, "repetitions"),
+        ({"trials": 9}, "trials: 9 a target, cases in turn"),
+        (
+            {"load": {"kind": "ramp", "from_rate": 1, "to_rate": 3, "duration_s": 4}},
+            "the load: 8 trials a target fill its 4 s",
+        ),
+        (
+            {"load": {"kind": "soak", "concurrency": 1, "duration_s": 5}},
+            "repetitions; at most, for what 5 s leave over",
+        ),
+    ],
+)
+def test_what_decides_the_number_of_trials_is_said(bench: Any, execute: dict[str, Any], words: str) -> None:
+    bench.execute = execute
+    assert words in forecast(bench.job())["measured_by"]
 
 
 def test_a_pause_between_trials_counts(bench: Any) -> None:
