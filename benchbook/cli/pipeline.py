@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import click
 from benchbook.cli.live import live_view
 from benchbook.cli.output import note, print_json, tell
 from benchbook.config import PlanSpec
-from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED
+from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED, UserError
 from benchbook.stages import Executed, Job, OnProgress
 
 RUN_FIELDS = ("run_id", "verdict", "reasons", "planned", "succeeded", "failed", "timed_out", "skipped", "not_started")
@@ -21,12 +22,14 @@ RUN_FIELDS = ("run_id", "verdict", "reasons", "planned", "succeeded", "failed", 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How `run` goes about it: through the flow or bare, what it prints, and where metrics are served."""
+    """How `run` goes about it: through the flow or bare, what it prints, where metrics are served during the run and
+    where it is sent to after it."""
 
     flow: bool = True
     as_json: bool = False
     quiet: bool = False
     metrics: str = ""
+    otel: str = ""
 
     @property
     def silent(self) -> bool:
@@ -39,13 +42,33 @@ def run_job(job: Job, manner: Manner) -> int:
     from benchbook.stages.execute import interrupts_handed_on
 
     quiet = manner.silent
+    if manner.otel:
+        from benchbook.reports.otlp import base_of
+
+        base_of(manner.otel)  # a bad address is refused before anything is measured
     spec = job.spec() if not job.resume else None  # a bad plan is refused before anything is started
     if spec is not None and not quiet:
         _show_plan(job, spec)
     with interrupts_handed_on() as came, _watched(manner, came) as on_progress:
         way = _through_flow if manner.flow else _bare
         executed = way(job, on_progress, quiet=quiet)
-    return present(job, executed, as_json=manner.as_json, quiet=quiet)
+    code = present(job, executed, as_json=manner.as_json, quiet=quiet)
+    if manner.otel:
+        _send(job, executed.run_id, manner)
+    return code
+
+
+def _send(job: Job, run_id: str, manner: Manner) -> None:
+    """Send the run to a collector. It is stored by now: what goes wrong here is said, and no more."""
+    from benchbook.reports.otlp import send
+
+    try:
+        sent = send(Path(job.results), run_id, manner.otel)
+    except UserError as error:
+        note(f"otel: {error}; to try again: benchbook export {run_id} --format otlp --to ENDPOINT")
+        return
+    if not manner.silent:
+        _say(f"otel: {sent.spans} spans and {sent.points} metric points sent")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from benchbook.cli.options import job_of, json_option, plan_options, quiet_option, results_option, save_plan
+from benchbook.reports.otlp import DEFAULT as OTEL
 
 _EPILOG = """\b
 Examples:
@@ -35,6 +36,14 @@ Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 130 interrupte
     show_envvar=True,
     help="Serve Prometheus metrics there while the run lasts; on loopback where no host is named.",
 )
+@click.option(
+    "--otel",
+    metavar="ENDPOINT",
+    is_flag=False,
+    flag_value=OTEL,
+    default="",
+    help="Afterwards send the run to this OpenTelemetry collector; without a value, to OTEL_EXPORTER_OTLP_ENDPOINT.",
+)
 @click.option("--save-plan", metavar="FILE", help="Write the plan as a file and go on.")
 @json_option
 @quiet_option
@@ -46,5 +55,5 @@ def command(**chosen: Any) -> int:
     job = job_of(chosen, **rest)
     if chosen["save_plan"]:
         save_plan(job, chosen["save_plan"])
-    named = {name: chosen[name] for name in ("as_json", "quiet", "metrics")}
+    named = {name: chosen[name] for name in ("as_json", "quiet", "metrics", "otel")}
     return run_job(job, Manner(flow=not chosen["no_flow"], **named))
