@@ -104,6 +104,16 @@ def _show_plan(job: Job, spec: PlanSpec) -> None:
     if execute.counts_itself:
         measured = "as many trials as the load holds"
     _say(f"plan {spec.source}: {targets}; {measured}, {execute.warmup} warm-up; {load_words(spec)}")
+    _warn(spec)
+
+
+def _warn(spec: PlanSpec) -> None:
+    """What can be known to go wrong before it does."""
+    from benchbook.runner.descriptors import most_allowed, shortage
+
+    short = shortage(spec, most_allowed())
+    if short is not None:
+        note(short)
 
 
 def _through_flow(job: Job, on_progress: OnProgress, *, quiet: bool) -> Executed:
@@ -135,6 +145,8 @@ def run_stage(name: str, job: Job, *, as_json: bool, quiet: bool) -> int:
 
     function = getattr(import_module(f"benchbook.stages.{name}"), name)
     if name == "execute":
+        if not (quiet or as_json or job.resume):
+            _warn(job.spec())
         with live_view(quiet=quiet or as_json) as on_progress:
             outcome = function(job, on_progress)
     else:
