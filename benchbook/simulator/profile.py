@@ -153,6 +153,14 @@ class Law(Spec):
         return base.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
 
 
+def is_steady(law: Law) -> bool:
+    """Whether a prompt gets the same answer at the same times however often it is asked."""
+    reasoning = () if law.reasoning is None else (law.reasoning.tokens, law.reasoning.token_ms)
+    drawn = (law.ttft_ms, law.token_ms, law.first_byte_ms, law.tokens_out, law.tokens_per_chunk, *reasoning)
+    takes_turns = isinstance(law.answers, Scripted) and len(law.answers.texts) > 1
+    return not takes_turns and not any(isinstance(one, Uniform | Lognormal) for one in drawn)
+
+
 class Profile(Spec):
     """A whole profile. `folder` is where relative dataset paths start from."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import groupby
 from typing import NamedTuple
 
 from benchbook.simulator.timeline import CONTENT, Timed
@@ -87,7 +88,20 @@ def _size(event: object) -> int:
 
 def merged(beats: Iterable[Beat]) -> bytes:
     """All bytes of the beats."""
-    return b"".join(beat.data for beat in beats)
+    return b"".join([beat.data for beat in beats])
+
+
+def due_ns(at_ms: float) -> int:
+    """A beat's time in whole ns after the request."""
+    return round(at_ms * 1_000_000)
+
+
+def coalesced(beats: Iterable[Beat]) -> Iterator[Beat]:
+    """Beats of the same instant as one write; its content counts as one chunk."""
+    for at_ms, group in groupby(beats, key=lambda beat: beat.at_ms):
+        together = tuple(group)
+        kind = next((beat.kind for beat in together if beat.kind), "")
+        yield Beat(at_ms, merged(together), kind, sum(beat.size for beat in together))
 
 
 def frame(score: Score, *, keep_alive: bool) -> Iterator[Beat]:

@@ -17,14 +17,17 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from benchbook.clock import monotonic_ns
 from benchbook.errors import PlanError
 from benchbook.simulator.agenda import Agenda
-from benchbook.simulator.connection import Connection, Player, Playing
+from benchbook.simulator.connection import Connection
+from benchbook.simulator.messages import HttpRequest, Memory, Message
+from benchbook.simulator.player import Player, Playing, PrintPlayer
+from benchbook.simulator.prints import Print
 from benchbook.simulator.profile import Profile, load_profile
-from benchbook.simulator.replies import HttpRequest, Responder, Response
+from benchbook.simulator.replies import Responder, Response
 from benchbook.simulator.truth import Record
 
 BACKLOG = 4096
@@ -38,6 +41,7 @@ class Listener:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.agenda = Agenda(loop)
+        self.known: Memory[bytes, Message] = Memory()
         self.host, self.port = "", 0
         self._loop = loop
         self._server: asyncio.AbstractServer | None = None
@@ -131,8 +135,10 @@ class Simulator(Listener):
         await super().close()
 
     def player(self, connection: Connection, request: HttpRequest) -> Playing:
-        response = self.respond(request)
-        return Player(connection, request, response.score, response.record)
+        score, record, _ = self.respond(request)
+        if not isinstance(score, Print):
+            return Player(connection, request, score, record)
+        return PrintPlayer(connection, request, score, cast("Record", record))  # only model calls have prints
 
     def refuses(self, number: int) -> bool:
         return self.responder.trigger.refuses(number)

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from benchbook.simulator import profile
 from benchbook.simulator.fault_kinds import FAULTS, FaultSpec
-from benchbook.simulator.truth import Record
+from benchbook.simulator.truth import Log, Meant, Record
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs/SIMULATOR.md").read_text(encoding="utf-8")
@@ -62,4 +62,5 @@ def test_every_fault_names_its_fields_and_their_defaults(kind: str) -> None:
 
 def test_every_field_of_the_truth_is_named() -> None:
     section = TEXT.partition("## The truth")[2]
-    assert all(f"`{name}`" in section for name in (*Record.__slots__, "number", "lateness_ns"))
+    assert all(f"`{name}`" in section for name in Record("", 1, 1, 0, Meant("POST", "/")).as_json(1))
+    assert all(f"`{name}`" in section for name in Log().summary())

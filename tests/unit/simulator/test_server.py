@@ -293,8 +293,20 @@ async def test_the_truth_is_consistent() -> None:
         _, later = await get(simulator, "/truth?since=18")
         assert later == records[18:]
         assert (await get(simulator, "/truth?since=x"))[1] == records
+        assert (await get(simulator, "/truth?since=5&limit=3"))[1] == records[5:8]
+        _, parts = await get(simulator, "/truth?fields=number,sent_ns")
+        assert parts == [{"number": record["number"], "sent_ns": record["sent_ns"]} for record in records]
+        late = sorted(one for record in records for one in record["lateness_ns"])
+        _, summary = await get(simulator, "/truth/summary")
+        assert (summary["requests"], summary["kept"], summary["chunks"]) == (20, 20, len(late))
+        assert summary["lateness_ns"]["max"] == late[-1]
+        assert summary["lateness_ns"]["p50"] == late[-(-len(late) // 2) - 1]
+        assert summary["first_lateness_ns"]["max"] == max(record["lateness_ns"][0] for record in records)
+        assert 0 < summary["busy"] == summary["cpu_ns"] / summary["wall_ns"]
         assert (await get(simulator, "/truth", method="DELETE"))[0] == 200
         assert (await get(simulator, "/truth"))[1] == []
+        _, summary = await get(simulator, "/truth/summary")
+        assert (summary["requests"], summary["chunks"], summary["lateness_ns"]["p99"]) == (0, 0, None)
         await post_stream(simulator, "again")
         assert [record["number"] for record in (await get(simulator, "/truth"))[1]] == [21]
 

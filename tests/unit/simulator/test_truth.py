@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 
-from benchbook.simulator.truth import Log, Record
+from benchbook.simulator.truth import Log, Meant, Record
 
 
 def record(name: str, stamps: int = 0) -> Record:
-    made = Record(name, "POST", "/", 1, 1, 0)
-    made.due_ns, made.sent_ns = array("q", range(stamps)), array("q", range(1, stamps + 1))
+    made = Record(name, connection=1, request=1, received_ns=0, meant=Meant("POST", "/"))
+    made.offsets_ns, made.sent_ns = array("q", range(stamps)), array("q", range(1, stamps + 1))
+    made.kinds, made.sizes = ["text"] * stamps, [4] * stamps
     return made
 
 
