@@ -28,6 +28,15 @@ os.environ.update(
 )
 
 
+UNTIMED: dict[str, None] = dict.fromkeys(
+    (
+        *("loop_lag_p99_ms", "cpu_share", "run_delay_share", "steal_share", "gc_pause_max_ms", "schedule_lag_p99_ms"),
+        *("rate_shortfall", "concurrency_shortfall", "little_law_gap", "drift", "quantile"),
+    )
+)
+"""`store.verdict` for tests: what a busy machine makes of a run, and how few its trials are, decide nothing."""
+
+
 @dataclass
 class Bench:
     """A folder with a plan; `law` is the simulator's default law, `faults` its faults."""
@@ -75,6 +84,7 @@ class Bench:
             "validate": {"datasets": [str(self.folder / "small.json")]},
             "execute": {**execute, "retries": retries, **self.execute},
             **self.sections,
+            "store": {"verdict": UNTIMED, **self.sections.get("store", {})},
         }
         self.plan.write_text(yaml.safe_dump(document))
         return self.plan

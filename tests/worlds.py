@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from tests.conftest import UNTIMED
+
 ROOT = Path(__file__).resolve().parents[1]
 PLAN: dict[str, Any] = {
     "validate": {"datasets": ["datasets/hello/hello.json"]},
@@ -30,7 +32,7 @@ PLAN: dict[str, Any] = {
         "warmup": 0,
         "simulator": "datasets/simulator/instant.yaml",
     },
-    "store": {},
+    "store": {"verdict": UNTIMED},
     "aggregate": {"confidence": 0.95},
     "report": {"formats": ["html", "json", "csv"]},
 }

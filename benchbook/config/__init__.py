@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from benchbook.config.documents import Lines, Place, apply_overrides, parse, where
+from benchbook.config.limits import VerdictSpec
 from benchbook.config.loads import TraceLoad
 from benchbook.config.prices import resolve_price
 from benchbook.config.sections import (
@@ -120,6 +121,8 @@ def _known_fields(place: tuple[str, ...]) -> str:
         model = TargetSpec
     if place[:2] == ("execute", "breaker") and len(place) == 3:
         model = BreakerSpec
+    if place[:2] == ("store", "verdict") and len(place) == 3:
+        model = VerdictSpec
     if model is None or place[-1] in model.model_fields:
         return ""
     return f"known fields: {', '.join(model.model_fields)}"
@@ -136,6 +139,7 @@ __all__ = [
     "StoreSection",
     "TargetSpec",
     "ValidateSection",
+    "VerdictSpec",
     "apply_overrides",
     "build_plan",
     "load_plan",

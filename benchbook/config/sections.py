@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from benchbook.config.limits import VerdictSpec
 from benchbook.config.loads import ClosedLoad, LoadSpec, Section, Think, is_open
 from benchbook.config.slos import trial_limits
 from benchbook.config.traces import Arrivals
@@ -147,6 +148,7 @@ class StoreSection(Section):
     bodies: Literal["all", "failures", "none"] = "all"
     max_failure_share: float = Field(0.05, ge=0, le=1)
     """Share of attempted trials that may fail or time out before the run counts as failed."""
+    verdict: VerdictSpec = VerdictSpec()
 
 
 class AggregateSection(Section):

@@ -20,6 +20,10 @@ ANSWERS = "answers"
 """The SQL schema in which each question is a view: `answers.latency`."""
 
 
+_KEYWORDS = frozenset({"target", "value"})
+"""Names of struct fields that DuckDB quotes when it names a type."""
+
+
 @lru_cache(maxsize=1)
 def question_texts() -> dict[str, str]:
     """Question -> its SQL as the file has it, in order of name."""
@@ -87,6 +91,9 @@ def quoted(text: str) -> str:
 def _duckdb_type(kind: pa.DataType) -> str:
     if pa.types.is_map(kind):
         return f"MAP({_duckdb_type(kind.key_type)}, {_duckdb_type(kind.item_type)})"
+    if pa.types.is_struct(kind):
+        parts = ((f'"{part.name}"' if part.name in _KEYWORDS else part.name, part.type) for part in kind)
+        return f"STRUCT({', '.join(f'{name} {_duckdb_type(type_)}' for name, type_ in parts)})"
     if pa.types.is_list(kind):
         return f"{_duckdb_type(kind.value_type)}[]"
     if pa.types.is_timestamp(kind):

@@ -2,7 +2,8 @@
 
 Version history of SCHEMA_VERSION
   1  first release
-  2  table `events`; calls: dns_ms, tcp_ms, proxy_ms, tls_ms, the parts of connect_ms
+  2  table `events`; calls: dns_ms, tcp_ms, proxy_ms, tls_ms, the parts of connect_ms; runs: reason_codes, harness_*,
+     schedule_lag_p99_ms, calibration_*
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -42,6 +43,17 @@ TOKEN_FIELDS = [
     ("cost_usd", pa.float64()),
 ]
 
+REASON = pa.struct(
+    [
+        ("code", pa.string()),
+        ("severity", pa.string()),
+        ("target", pa.string()),
+        ("value", pa.float64()),
+        ("threshold", pa.float64()),
+        ("look", pa.string()),
+    ]
+)
+
 RUNS = pa.schema(
     [
         ("run_id", pa.string()),
@@ -52,6 +64,7 @@ RUNS = pa.schema(
         ("status", pa.string()),
         ("verdict", pa.string()),
         ("reasons", pa.list_(pa.string())),
+        ("reason_codes", pa.list_(REASON)),
         ("planned", _INT),
         ("succeeded", _INT),
         ("failed", _INT),
@@ -73,6 +86,27 @@ RUNS = pa.schema(
         ("host", pa.string()),
         ("host_fingerprint", _STRINGS),
         ("harness", _STRINGS),
+        ("harness_seconds", pa.float64()),
+        ("harness_loop_lag_p50_ms", _MS),
+        ("harness_loop_lag_p99_ms", _MS),
+        ("harness_loop_lag_max_ms", _MS),
+        ("harness_cpu_share", pa.float64()),
+        ("harness_process_cpu_share", pa.float64()),
+        ("harness_run_delay_share", pa.float64()),
+        ("harness_steal_share", pa.float64()),
+        ("harness_gc_pauses", pa.float64()),
+        ("harness_gc_pause_max_ms", _MS),
+        ("harness_gc_share", pa.float64()),
+        ("harness_in_flight_mean", pa.float64()),
+        ("harness_in_flight_max", pa.float64()),
+        ("harness_clock_step_ms", _MS),
+        ("schedule_lag_p99_ms", _MS),
+        ("calibration_ttft_bias_ms", _MS),
+        ("calibration_ttft_u_ms", _MS),
+        ("calibration_chunk_error_p50_ms", _MS),
+        ("calibration_chunk_error_p99_ms", _MS),
+        ("calibration_streams_per_s", pa.float64()),
+        ("calibration_chunks_per_s", pa.float64()),
         ("flow_run_id", pa.string()),
         ("plan", pa.string()),
         ("store_params", pa.string()),

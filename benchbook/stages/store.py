@@ -25,8 +25,11 @@ from benchbook.results.schemas import SCHEMA_VERSION
 from benchbook.results.store import is_current, write_partition
 from benchbook.stages import Job, Stored
 from benchbook.stages.derive import Source, source, tables
+from benchbook.stages.selfcheck import selfcheck
 from benchbook.stages.validate import decode_checks
-from benchbook.stages.verdict import Counts, verdict
+from benchbook.stages.verdicts import Counts, Verdict, verdict
+from benchbook.stages.verdicts.gathered import evidence
+from benchbook.stats.quantiles import quantile
 
 
 def store(job: Job, run_id: str | None = None) -> Stored:
@@ -59,11 +62,14 @@ def _all_tables(run: JournalRun, section: StoreSection, stamp: Mapping[str, str]
     made = tables(found)
     counts = _counts(run, made["trials"])
     checks = _result_checks(found, made, counts)
-    decision = verdict(counts, checks, section.max_failure_share)
+    seen = selfcheck(made["events"], run.segments)
+    decision = verdict(evidence(found, made, counts, checks, seen), section)
     made["checks"] = rows.table(
         "checks", [rows.check_row(run.run_id, check) for check in (*_dataset_checks(run), *checks)]
     )
-    made["runs"] = rows.table("runs", [_run_row(found, made["trials"], counts, decision) | dict(stamp)])
+    made["runs"] = rows.table(
+        "runs", [_run_row(found, made["trials"], counts, decision) | seen.columns() | dict(stamp)]
+    )
     return made
 
 
@@ -97,7 +103,7 @@ def _result_checks(found: Source, made: Mapping[str, pa.Table], counts: Counts) 
 _COUNTS = ("planned", "succeeded", "failed", "timed_out", "skipped", "not_started")
 
 
-def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: tuple[str, tuple[str, ...]]) -> dict[str, Any]:
+def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: Verdict) -> dict[str, Any]:
     run, manifest = found.run, found.run.manifest
     wall_s = _wall_s(trials)
     rate = manifest.get("offered_per_s")
@@ -108,12 +114,14 @@ def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: tuple[st
         "started_at": utc(manifest["started_wall_ns"]),
         "ended_at": _ended_at(run, trials),
         "status": run.status,
-        "verdict": decision[0],
-        "reasons": list(decision[1]),
+        "verdict": decision.word,
+        "reasons": list(decision.sentences),
+        "reason_codes": [reason.fields() for reason in decision.reasons],
         **{name: getattr(counts, name) for name in _COUNTS},
         "offered_per_s": None if rate is None else rate * len(found.plan.targets),
         "achieved_per_s": counts.attempted / wall_s if wall_s else None,
         "wall_s": wall_s,
+        "schedule_lag_p99_ms": _schedule_lag_p99_ms(trials),
         "cost_usd": _cost_usd(trials),
         "sessions": len(run.segments),
         **{name: manifest.get(name) for name in _TRACED},
@@ -144,6 +152,12 @@ def _cost_usd(trials: pa.Table) -> float | None:
         return None
     known = [cost for _, cost in costs if cost is not None]
     return math.fsum(known) if known else None
+
+
+def _schedule_lag_p99_ms(trials: pa.Table) -> float | None:
+    """Of all attempted trials, warm-up included; null where there are too few for a p99."""
+    lags = [lag for lag in trials["schedule_lag_ms"].to_pylist() if lag is not None]
+    return quantile(lags, 0.99).value
 
 
 def _wall_s(trials: pa.Table) -> float | None:

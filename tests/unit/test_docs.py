@@ -29,6 +29,7 @@ from benchbook.runner.progress import Progress
 from benchbook.schedules import LOADS
 from benchbook.schedules.think import THINK
 from benchbook.scoring import SCORERS, scorer
+from benchbook.stages.verdicts import CODES
 from tests.documented import (
     OURS,
     PAGES,
@@ -212,10 +213,17 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "execute.retries": config.RetriesSpec,
     "execute.breaker": config.BreakerSpec,
     "store": config.StoreSection,
+    "store.verdict": config.VerdictSpec,
     "aggregate": config.AggregateSection,
     "report": config.ReportSection,
 }
-_SPOKEN = {"required": ..., "none": None, "none sent": {}, "`execute.stream`": None}
+_SPOKEN = {
+    "required": ...,
+    "none": None,
+    "none sent": {},
+    "`execute.stream`": None,
+    "`store.verdict`": config.VerdictSpec().model_dump(),
+}
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -333,6 +341,13 @@ def test_every_metric_of_a_run_is_documented() -> None:
             described[f"benchbook_{name}".removesuffix("_total")] = set(re.findall(r"`(\w+)`", row[2]))
     del described["benchbook_build_info"]
     assert {name: labels - {"le"} for name, labels in served.items()} == described
+
+
+def test_every_code_of_a_verdict_is_documented_in_its_order() -> None:
+    text = section(ROOT / "docs" / "METHODOLOGY.md", CHECKS).split("| code | holds when |")[1].split("\n\n")[0]
+    assert first_column("| code | holds when |" + text) == list(CODES)
+    limits = set(re.findall(r"\| `(?:store\.)?(\w+)` \| [^|]+\|$", text, re.MULTILINE))
+    assert limits | {"invalid_factor"} == {*config.VerdictSpec.model_fields, "max_failure_share"}
 
 
 def test_every_environment_variable_that_we_read_is_documented() -> None:

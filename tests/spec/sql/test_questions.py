@@ -470,3 +470,70 @@ def test_many_values(tmp_path: Path) -> None:
     assert [points[0]["rank"], points[-1]["rank"], len(points)] == [1, 701, 200]
     assert all(point["value"] == values[point["rank"] - 1] for point in points)
     assert [point["rank"] for point in points] == sorted({point["rank"] for point in points})
+
+
+def test_verdicts(tmp_path: Path) -> None:
+    stored = Stored()
+    lag = {"code": "loop_lag", "severity": "INVALID", "value": 300.0, "threshold": 20.0, "look": "here"}
+    drift = {"code": "no_steady_state", "severity": "DEGRADED", "target": "a", "value": 0.2, "threshold": 0.1}
+    stored.rows["runs"] = [
+        run_row("r1", verdict="INVALID", reasons=["late", "drifted"], reason_codes=[lag, drift]),
+        run_row("r2", reasons=[], reason_codes=[]),
+        run_row("r3", verdict="DEGRADED", reasons=["of an older version"]),
+    ]
+    found = ask("verdicts", stored.write(tmp_path / "results"))
+    none = dict.fromkeys(("severity", "code", "target", "value", "threshold", "reason", "look"))
+    same(
+        found,
+        [
+            {"run_id": "r1", "verdict": "INVALID", "reason": "late", "target": None, **lag},
+            {"run_id": "r1", "verdict": "INVALID", "reason": "drifted", "look": None, **drift},
+            {"run_id": "r2", "verdict": "VALID", **none},
+            {"run_id": "r3", "verdict": "DEGRADED", **none},
+        ],
+    )
+
+
+def test_first_call(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    sent = [row for row in stored.rows["calls"] if row["sent_ns"] is not None]
+    expected = []
+    for (run, target), rows in in_order(sent, "run_id", "target"):
+        ordered = sorted(
+            rows, key=lambda row: (row["sent_ns"] + row["wall_offset_ns"], row["trial_id"], row["attempt"])
+        )
+        first, rest = ordered[0], [row for row in ordered[1:] if row["error_kind"] is None and not row["cold"]]
+        for metric in sorted(("connect_ms", "ttfb_ms", "ttft_ms", "e2e_ms")):
+            later = [row[metric] for row in rest if row.get(metric) is not None]
+            value = first[metric] if first["error_kind"] is None else None
+            median = statistics.median(later) if later else None
+            ratio = value / median if value is not None and median else None
+            answer = {"run_id": run, "target": target, "metric": metric, "error_kind": first["error_kind"]}
+            expected.append(answer | {"first": value, "later_median": median, "later_n": len(later), "ratio": ratio})
+    same(ask("first_call", results), expected)
+    assert any(row["ratio"] for row in expected)
+
+
+def test_over_time(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    good = [row for row in stored.measured() if row["status"] == "success"]
+    expected = []
+    for (run, target), rows in in_order(good, "run_id", "target"):
+        ordered = sorted(rows, key=lambda row: (row["started_ns"] + row["wall_offset_ns"], row["trial_id"]))
+        zero = min(
+            row["started_ns"] + row["wall_offset_ns"]
+            for row in ordered
+            if any(row[metric] is not None for metric in ("ttft_ms", "e2e_ms", "decode_ms_per_token"))
+        )
+        for metric in ("decode_ms_per_token", "e2e_ms", "ttft_ms"):
+            known = [row for row in ordered if row[metric] is not None]
+            parts: dict[int, list[Row]] = {}
+            for place, row in enumerate(known):
+                parts.setdefault(place * min(32, max(1, len(known) // 5)) // len(known), []).append(row)
+            for stretch, part in parts.items():
+                values = [row[metric] for row in part]
+                at = [(row["started_ns"] + row["wall_offset_ns"] - zero) / 1e9 for row in part]
+                answer = {"run_id": run, "target": target, "metric": metric, "stretch": stretch, "n": len(part)}
+                answer |= {"from_s": min(at), "to_s": max(at), "mean": statistics.fmean(values)}
+                expected.append(answer | {"median": statistics.median(values), "max": max(values)})
+    same(ask("over_time", results), expected)

@@ -1,0 +1,49 @@
+"""What the harness recorded of itself during a run, out of its events: the monitor's figures and the calibrations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benchbook.measure import harness
+from benchbook.results.journal import Segment
+from benchbook.stats import calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Selfcheck:
+    """harness: `measure.harness.FIGURES`; calibration: `stats.calibration.FIGURES`; dead: workers without an end."""
+
+    harness: Mapping[str, float | None]
+    calibration: Mapping[str, float | None]
+    dead: tuple[str, ...] = ()
+
+    def columns(self) -> dict[str, float | None]:
+        """As columns of `runs`."""
+        return {f"harness_{name}": value for name, value in self.harness.items()} | {
+            f"calibration_{name}": value for name, value in self.calibration.items()
+        }
+
+
+def selfcheck(events: pa.Table, segments: Sequence[Segment]) -> Selfcheck:
+    """From the table `events` of one run, and its segments."""
+    own = events.filter(pc.equal(events["kind"], "harness")).select(["wall_offset_ns", "name", "detail"]).to_pylist()
+    seconds: dict[int | None, list[dict[str, Any]]] = {}
+    found: list[dict[str, Any]] = []
+    for row in own:
+        fields = orjson.loads(row["detail"])
+        if row["name"] == harness.SECOND:
+            seconds.setdefault(row["wall_offset_ns"], []).append(fields)
+        elif row["name"] == harness.CALIBRATION:
+            found.append(fields)
+    dead = tuple(_worker(one) for one in segments if one.start.get("worker") is not None and one.end is None)
+    return Selfcheck(harness.summary(seconds.items()), calibration.of_run(found), dead)
+
+
+def _worker(segment: Segment) -> str:
+    return f"worker {segment.start['worker']} (process {segment.start.get('pid')})"

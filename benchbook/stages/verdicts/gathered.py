@@ -1,0 +1,51 @@
+"""The evidence of a stored run: its tables, and what its plan asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from benchbook.records import Check
+from benchbook.runner.plan import Plan
+from benchbook.stages.derive import Source
+from benchbook.stages.selfcheck import Selfcheck
+from benchbook.stages.verdicts.evidence import Asked, Counts, Evidence, Loads
+
+UNEVEN = frozenset({"ramp", "steps", "spike", "trace"})
+"""Loads that change by design: their latencies are not expected to be level."""
+
+
+def evidence(
+    found: Source, made: Mapping[str, pa.Table], counts: Counts, checks: Sequence[Check], seen: Selfcheck
+) -> Evidence:
+    """What a verdict on the run is founded on."""
+    execute = found.plan.spec.execute
+    slots = found.plan.load.slots
+    return Evidence(
+        counts=counts,
+        checks=checks,
+        trials=made["trials"],
+        calls=made["calls"],
+        load=Loads(
+            open=slots is None,
+            slots=slots,
+            steady=execute.load.kind not in UNEVEN,
+            paused=execute.delay_s > 0,
+        ),
+        asked=lambda target, dataset, test_id: asked(found.plan, target, dataset, test_id),
+        harness=seen.harness,
+        dead_workers=seen.dead,
+    )
+
+
+def asked(plan: Plan, target: str, dataset: str, test_id: str) -> Asked:
+    """The lengths that a call was asked for: `max_tokens`, and `min_tokens` or `ignore_eos` among the further keys."""
+    prompt = plan.prompts.get((dataset, test_id))
+    if prompt is None:
+        return Asked()
+    params = plan.request_to(plan.targets[target], prompt).params
+    fewest = params.extra.get("min_tokens")
+    if params.extra.get("ignore_eos") and fewest is None:
+        fewest = params.max_tokens
+    return Asked(params.max_tokens, fewest if isinstance(fewest, int) else None)

@@ -1,0 +1,44 @@
+"""Reasons out of latencies in order of time: enough of them, and a steady part among them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchbook.config import VerdictSpec
+from benchbook.stages.verdicts.evidence import Evidence, numbers
+from benchbook.stages.verdicts.reasons import Reason
+from benchbook.stats.quantiles import needs
+from benchbook.stats.warmup import ALPHA, Steadiness, steadiness
+
+METRICS = ("ttft_ms", "e2e_ms", "decode_ms_per_token")
+"""Each is a series per target; a whole answer's time follows its length, which is drawn in random order."""
+
+
+def series(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
+    """Too few samples; drift and warm-up of each metric, at one error rate for the run."""
+    judged = len(evidence.targets) * len(METRICS)
+    for target in evidence.targets:
+        rows = evidence.good(target)
+        yield from _enough(target, len(rows), limits)
+        if evidence.load.steady and limits.drift is not None:
+            for metric in METRICS:
+                found = steadiness(numbers(rows[metric]), margin=limits.drift, alpha=ALPHA / judged)
+                yield from _unsteady(target, metric, found, limits.drift)
+
+
+def _enough(target: str, n: int, limits: VerdictSpec) -> Iterator[Reason]:
+    if limits.quantile is None or not n:
+        return
+    wanted = needs(limits.quantile)
+    if n < wanted:
+        said = f"p{100 * limits.quantile:g} needs {wanted} measured successes, there are {n}"
+        yield Reason("too_few_samples", said, n, wanted, target)
+
+
+def _unsteady(target: str, metric: str, found: Steadiness, margin: float) -> Iterator[Reason]:
+    if found.kind == "drifting" and found.change is not None:
+        said = f"{metric} drifted by {found.change:+.0%} over the measured part, at most {margin:.0%} may be"
+        yield Reason("no_steady_state", said, abs(found.change), margin, target)
+    elif found.kind == "warm-up" and found.warm_up is not None:
+        said = f"the first {found.cut} of {found.n} measured trials lie {found.warm_up:+.0%} off the rest in {metric}"
+        yield Reason("warm_up_measured", said, abs(found.warm_up), margin, target)
