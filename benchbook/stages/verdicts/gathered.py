@@ -21,17 +21,17 @@ def evidence(
 ) -> Evidence:
     """What a verdict on the run is founded on."""
     execute = found.plan.spec.execute
-    slots = found.plan.load.slots
+    load = found.plan.load
     return Evidence(
         counts=counts,
         checks=checks,
         trials=made["trials"],
         calls=made["calls"],
         load=Loads(
-            open=slots is None,
-            slots=slots,
+            open=not load.levels,
+            slots=load.slots if len(load.levels) == 1 else None,
             steady=execute.load.kind not in UNEVEN,
-            paused=execute.delay_s > 0,
+            paused=execute.delay_s > 0 or execute.think_s is not None,
         ),
         asked=lambda target, dataset, test_id: asked(found.plan, target, dataset, test_id),
         harness=seen.harness,
