@@ -298,6 +298,7 @@ class Call:
     connect_ns   connection set-up in ns, None when a connection was reused
     connect_parts  its parts in ns (CONNECT_PARTS), those that there were
     backoff_ns   waited before this attempt, retry arithmetic and Retry-After included
+    turn         the turn of a conversation that it makes, from 1; attempts count from 1 in each
     """
 
     call_id: str
@@ -315,6 +316,7 @@ class Call:
     connect_parts: Mapping[str, int] = field(default_factory=dict)
     cold: bool = False
     backoff_ns: int = 0
+    turn: int = 1
     http_status: int | None = None
     retry_after_s: float | None = None
     error_kind: str | None = None

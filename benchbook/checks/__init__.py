@@ -34,12 +34,13 @@ class ResultFacts:
 
     planned: trial id -> phase, of every planned trial; counts: what the run says of itself (planned, succeeded,
     failed, timed_out, skipped, not_started); finished: False when the run was interrupted or out of budget, so
-    that trials which were never started are a warning and no contradiction.
+    that trials which were never started are a warning and no contradiction; cache: the plan's `execute.cache`.
     """
 
     planned: Mapping[str, str]
     counts: Mapping[str, int] = field(default_factory=dict)
     finished: bool = True
+    cache: str = "as_is"
 
 
 class Reviewed(Protocol):

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchbook.checks import ResultFacts
 from benchbook.checks.engine import ROW
+from benchbook.checks.prompt_frame import prompt_columns
 from benchbook.records import CHUNK_KINDS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _PART_TOLERANCE_MS = 1e-6
 _CHUNK_LISTS = ("chunk_offsets_us", "chunk_sizes", "chunk_kinds")
 
 
-def calls_frame(calls: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+def calls_frame(calls: pd.DataFrame, trials: pd.DataFrame, facts: ResultFacts) -> pd.DataFrame:
     """One row per call."""
     import pandas as pd
 
@@ -53,7 +54,9 @@ def calls_frame(calls: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
         {
             "subject": "calls",
             "trial_id": calls["trial_id"].astype(object),
+            "turn": calls["turn"].fillna(1).astype("float64"),
             "attempt": calls["attempt"].astype("float64"),
+            **prompt_columns(calls, trials, facts),
             "stamp_slack_ns": chain_slack(calls, CALL_STAMPS),
             "latency_slack_ms": latency_slack(calls),
             "token_slack": chain_slack(calls, TOKENS, floor=0),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchbook.checks import ResultFacts
+from benchbook.checks import prompt_frame as prompts
 from benchbook.checks import result_frame as made
 from benchbook.checks.engine import Outcome, Rule, evaluate
 from benchbook.records import STATUSES, Check
@@ -24,9 +25,10 @@ def check(tables: Mapping[str, pd.DataFrame], facts: ResultFacts) -> tuple[Check
     trials, calls = tables["trials"].reset_index(drop=True), tables["calls"].reset_index(drop=True)
     frames = (
         made.trials_frame(trials, calls, facts),
-        made.calls_frame(calls, trials),
+        made.calls_frame(calls, trials, facts),
         made.planned_frame(trials, facts),
         made.counts_frame(trials, facts),
+        prompts.warm_frame(calls, facts),
     )
     frame = made.joined(frames)
     words = _Words(frame, (trials, calls), facts)
@@ -55,6 +57,9 @@ def _rules(words: _Words, facts: ResultFacts) -> list[Rule]:
         _rule("planned_once", "rows_beyond_one", _at_most(0), words.repeated),
         _rule("planned_present", "rows_missing", _at_most(0), words.absent, absent),
         _rule("counts_conserved", "count_off", _at_most(0), words.counts),
+        _rule("prompt_size", "prompt_size_off", _at_most(prompts.SIZE_TOLERANCE), words.size, "warning"),
+        _rule("cache_contamination", "cached_unasked", _at_most(0), words.contamination, "warning"),
+        _rule("cache_warm", "cache_hits", _at_least(1), words.never_hit, "warning"),
     ]
 
 
@@ -87,7 +92,8 @@ _BOTH = ("trials", "calls")
 _SUBJECTS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("stamp_slack_ns", "latency_slack_ms", "token_slack", "usage_told"), _BOTH),
     **dict.fromkeys(("parts_slack_ms", "status", "status_agrees", "phase_agrees", "calls_missing"), ("trials",)),
-    **dict.fromkeys(("attempt", "chunk_faults", "owner_known"), ("calls",)),
+    **dict.fromkeys(("attempt", "chunk_faults", "owner_known", "prompt_size_off", "cached_unasked"), ("calls",)),
+    "cache_hits": ("trials",),
     **dict.fromkeys(("rows_beyond_one", "rows_missing"), ("trials",)),
     "count_off": ("runs",),
 }
@@ -107,7 +113,7 @@ def _statuses(column: str) -> Callable[[Any], Any]:
 
 def _once(column: str) -> Callable[[Any], Any]:
     return lambda x: x.ExpectCompoundColumnsToBeUnique(
-        column_list=["trial_id", column], ignore_row_if="any_value_is_missing"
+        column_list=["trial_id", "turn", column], ignore_row_if="any_value_is_missing"
     )
 
 
@@ -117,6 +123,7 @@ class _Words:
     def __init__(self, frame: pd.DataFrame, tables: tuple[pd.DataFrame, pd.DataFrame], facts: ResultFacts) -> None:
         self.frame, self.facts = frame, facts
         self.trials, self.calls_table = tables
+        self.asked = prompts.asked_tokens(self.calls_table, self.trials)
 
     def source(self, row: int) -> Any:
         """The stored row."""
@@ -217,3 +224,21 @@ class _Words:
         name = self.cell(row, "trial_id")
         found = made.recount(self.trials, self.facts)[name]
         yield f"{name} is {self.facts.counts[name]:,} by the run and {found:,} by its rows"
+
+    def size(self, row: int) -> Iterator[str]:
+        counted = int(self.source(row)["tokens_in"])
+        asked = int(self.asked[row - len(self.trials)])
+        yield (
+            f"{self.name(row)}: the provider counts {counted:,} prompt tokens, {asked:,} were asked for; right is "
+            f"within {prompts.SIZE_TOLERANCE:.0%}: multiply synthetic.calibration by {counted / asked:.3g}"
+        )
+
+    def contamination(self, row: int) -> Iterator[str]:
+        source = self.source(row)
+        cached, whole = int(source["tokens_cached"]), source["tokens_in"]
+        share = f" of {int(whole):,} ({cached / whole:.0%})" if whole else ""
+        yield f"{self.name(row)}: {cached:,}{share} prompt tokens came from the provider's cache; the plan is cold"
+
+    def never_hit(self, row: int) -> Iterator[str]:
+        target = self.cell(row, "trial_id")
+        yield f"target {target}: no measured answer was served from the provider's cache; the plan is warm"

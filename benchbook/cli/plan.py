@@ -38,9 +38,18 @@ def command(**chosen: Any) -> None:
     click.echo(
         f"{found['trials']} trials ({found['warmup']} warm-up, {found['measured']} measured), load {found['load']}\n"
         f"measured trials by {found['measured_by']}\n"
+        f"cache {found['cache']}: {_CACHE[found['cache']]}\n"
         f"about {_duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
         f"plan hash {found['plan_hash'][:12]}, workload hash {found['workload_hash'][:12]}"
     )
+
+
+_CACHE = {
+    "as_is": "prompts as they are, and whatever the provider's cache makes of their repetition",
+    "cold": "each trial's prompt begins with a nonce, so that no cache can serve it",
+    "shared_prefix": "a nonce stands behind what prompts share, so that a cache can serve no more than that",
+    "warm": "prompts as they are; measured trials are meant to be served from the provider's cache",
+}
 
 
 def _duration(seconds: float | None) -> str:

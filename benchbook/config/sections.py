@@ -115,6 +115,7 @@ class ExecuteSection(Section):
     on_full: Literal["wait", "drop"] = "wait"
     retries: RetriesSpec = RetriesSpec()
     breaker: BreakerSpec | None = None
+    cache: Literal["as_is", "cold", "shared_prefix", "warm"] = "as_is"
     seed: int = 42
     simulator: str | None = None
     budget_usd: float | None = Field(None, gt=0)

@@ -27,6 +27,7 @@ class Asked:
     taken_up_ns: int
     deadline_ns: int
     backoff_ns: int = 0
+    turn: int = 1
 
 
 @dataclass(frozen=True, slots=True)

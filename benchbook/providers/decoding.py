@@ -106,6 +106,7 @@ class Decoding:
             connect_parts=exchange.connect_parts,
             cold=exchange.cold,
             backoff_ns=raw.asked.backoff_ns,
+            turn=raw.asked.turn,
             http_status=exchange.status,
             retry_after_s=None if kind is None else status.retry_after_s(exchange.headers, self._wall()),
             error_kind=kind,

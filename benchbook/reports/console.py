@@ -34,7 +34,7 @@ def print_view(results: str, view: RunView) -> None:
     show_lines([[("", "")]])
     if view.targets:
         _comparison(view)
-    for line in (*_good(view), *_errors(view), *_skipped(view)):
+    for line in (*_good(view), *_sizes(view), *_errors(view), *_skipped(view)):
         show_words(line)
     show_words(*_verdict(view))
     for place in _places(results, view):
@@ -84,6 +84,14 @@ def _errors(view: RunView) -> Iterator[tuple[str, str]]:
         yield line, "red" if row["level"] == "trial" else "yellow"
     if len(told) > _ERRORS_SHOWN:
         yield f"  and {len(told) - _ERRORS_SHOWN} more: benchbook history errors", "dim"
+
+
+def _sizes(view: RunView) -> Iterator[tuple[str, str]]:
+    """Generated prompts: the provider's count beside what was asked."""
+    for row in view.prompt_sizes:
+        asked, counted = row["tokens_asked"] / row["n"], row["tokens_counted"] / row["n"]
+        said = f"prompts of {asked:,.0f} tokens on average, counted as {counted:,.0f}"
+        yield f"  {row['target']}, {row['dataset']}: {said} (calibration factor {row['factor']:.3g})", "dim"
 
 
 def _skipped(view: RunView) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,7 @@ _ASKED = (
     "failures",
     "skipped",
     "low_scores",
+    "prompt_size",
 )
 
 
@@ -49,6 +50,7 @@ class RunView:
     skipped: tuple[Row, ...]
     low_scores: tuple[Row, ...]
     confidence: float = 0.95
+    prompt_sizes: tuple[Row, ...] = ()
 
 
 def gather(
@@ -76,6 +78,7 @@ def gather(
         skipped=of["skipped"],
         low_scores=of["low_scores"],
         confidence=confidence,
+        prompt_sizes=of["prompt_size"],
     )
 
 

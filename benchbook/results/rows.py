@@ -40,6 +40,7 @@ class RowFacts:
     model: str
     streamed: bool
     price_date: str | None = None
+    prompt_tokens_asked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def trial_row(facts: RowFacts, trial: Trial, computed: Computed) -> Row:
         "position": planned.position,
         "phase": planned.phase,
         "prompt_sha256": planned.prompt_sha256,
+        "prompt_tokens_asked": facts.prompt_tokens_asked,
         "seed": planned.seed,
         "intended_ns": trial.intended_ns,
         "started_ns": trial.started_ns,
@@ -95,6 +97,7 @@ def call_row(facts: RowFacts, trial: Trial, call: Call, computed: Computed) -> R
         "run_id": facts.run_id,
         "trial_id": trial.planned.trial_id,
         "call_id": call.call_id,
+        "turn": call.turn,
         "attempt": call.attempt,
         "span_id": call.call_id,
         "target": trial.planned.target,

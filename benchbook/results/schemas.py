@@ -3,7 +3,7 @@
 Version history of SCHEMA_VERSION
   1  first release
   2  table `events`; calls: dns_ms, tcp_ms, proxy_ms, tls_ms, the parts of connect_ms; runs: reason_codes, harness_*,
-     schedule_lag_p99_ms, calibration_*
+     schedule_lag_p99_ms, calibration_*; calls: turn; trials: prompt_tokens_asked
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -132,6 +132,7 @@ TRIALS = pa.schema(
         ("position", _INT),
         ("phase", pa.string()),
         ("prompt_sha256", pa.string()),
+        ("prompt_tokens_asked", _INT),
         ("seed", _INT),
         ("intended_ns", _NS),
         ("started_ns", _NS),
@@ -163,6 +164,7 @@ CALLS = pa.schema(
         ("run_id", pa.string()),
         ("trial_id", pa.string()),
         ("call_id", pa.string()),
+        ("turn", _INT),
         ("attempt", _INT),
         ("span_id", pa.string()),
         ("target", pa.string()),

@@ -19,6 +19,7 @@ import orjson
 
 from benchbook.config import MOST_TRIALS, SIMULATOR, PlanSpec
 from benchbook.datasets import Rendered, render
+from benchbook.datasets.nonce import after_shared, at_start, nonce
 from benchbook.errors import PlanError
 from benchbook.providers import require_known
 from benchbook.records import Case, Dataset, ModelRequest, Params, PlannedTrial, Target, ToolSpec
@@ -48,6 +49,13 @@ class Plan:
     trials: tuple[PlannedTrial, ...]
     plan_hash: str
     workload_hash: str
+    salt: str = ""
+    """Of the nonces: the run's id, once there is a run."""
+
+    @property
+    def own_requests(self) -> bool:
+        """Whether each trial has a request of its own (a nonce in it), so that none can be prepared once per case."""
+        return self.spec.execute.cache in ("cold", "shared_prefix")
 
     @property
     def load(self) -> Load:
@@ -55,8 +63,16 @@ class Plan:
         return load_of(self.spec.load_fields())
 
     def request(self, trial: PlannedTrial) -> ModelRequest:
-        """What this trial asks of its target."""
-        return self.request_to(self.targets[trial.target], self.prompts[trial.dataset, trial.test_id])
+        """What this trial asks of its target; the same for every trial of a case unless `own_requests`."""
+        target, prompt = self.targets[trial.target], self.prompts[trial.dataset, trial.test_id]
+        if not self.own_requests:
+            return self.request_to(target, prompt)
+        mark = nonce(self.salt, trial.seed)
+        if self.spec.execute.cache == "cold":
+            marked = at_start(prompt.rendered, mark)
+        else:
+            marked = after_shared(prompt.rendered, mark, prompt.case)
+        return self.request_to(target, replace(prompt, rendered=marked))
 
     def request_to(self, target: Target, prompt: Prompt) -> ModelRequest:
         """What `target` is asked for `prompt`: dataset defaults, then target's, then case's parameters."""
@@ -156,9 +172,11 @@ def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mappi
 
 
 def _pacing(spec: PlanSpec) -> dict[str, Any]:
-    """What else of the load bears on the numbers, where the plan says any of it."""
+    """What else bears on the numbers, of load and cache, where the plan says any of it."""
     execute = spec.execute
     found: dict[str, Any] = {}
+    if execute.cache != "as_is":
+        found["cache"] = execute.cache
     if spec.trace is not None:
         found["trace"] = spec.trace.sha256
     if execute.think_s is not None:

@@ -14,7 +14,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,9 @@ class Session:
             if self._orders.preflight:
                 await reachable({name: self._address(name, provider) for name, provider in providers.items()})
             skips, notes = await skip_reasons(self._plan, providers, transport)
-            return await self._record(Desk(self._plan, providers, transport), skips, notes)
+            run_id, done = self._open_run()
+            self._plan = replace(self._plan, salt=run_id)
+            return await self._record(run_id, done, Desk(self._plan, providers, transport), (skips, notes))
         finally:
             await transport.close()
 
@@ -107,8 +109,10 @@ class Session:
         except WireError as error:
             raise PlanError(f"target {name}", str(error), "choose another model or wire") from None
 
-    async def _record(self, desk: Desk, skips: Mapping[str, str], notes: tuple[str, ...]) -> Outcome:
-        run_id, done = self._open_run()
+    async def _record(
+        self, run_id: str, done: Mapping[str, Trial], desk: Desk, preflight: tuple[Mapping[str, str], tuple[str, ...]]
+    ) -> Outcome:
+        skips, notes = preflight
         progress = Progress(run_id, planned=len(self._plan.trials))
         progress.expect(self._plan.trials)
         for trial in done.values():

@@ -14,4 +14,5 @@ def stored_plan(run: JournalRun) -> Plan:
     """The run's plan, expanded again; its hashes are those that the manifest holds."""
     datasets = [from_dict(part["content"], path=part["path"], sha256=part["sha256"]) for part in run.datasets]
     plan = freeze(thaw(run.manifest["plan"]), datasets)
-    return replace(plan, plan_hash=run.manifest["plan_hash"], workload_hash=run.manifest["workload_hash"])
+    hashes = {name: run.manifest[name] for name in ("plan_hash", "workload_hash")}
+    return replace(plan, **hashes, salt=run.run_id)

@@ -87,6 +87,8 @@ def _batch_rows(found: Source, batch: Sequence[tuple[Segment, Trial]]) -> dict[s
 
 def _facts(found: Source, segment: Segment, trial: Trial) -> RowFacts:
     target = found.plan.targets[trial.planned.target]
+    known = found.cases.get((trial.planned.dataset, trial.planned.test_id))
+    made = None if known is None else known[0].generated
     return RowFacts(
         run_id=found.run.run_id,
         wall_offset_ns=segment.start.get("wall_offset_ns"),
@@ -94,6 +96,7 @@ def _facts(found: Source, segment: Segment, trial: Trial) -> RowFacts:
         model=target.model,
         streamed=target.stream,
         price_date=target.price.date if target.price else None,
+        prompt_tokens_asked=None if made is None else made.prompt_tokens,
     )
 
 

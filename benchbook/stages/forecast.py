@@ -39,6 +39,7 @@ def forecast(job: Job) -> dict[str, Any]:
         "measured": len(plan.trials) - warmup,
         "load": load_words(spec),
         "measured_by": _measured_by(plan),
+        "cache": spec.execute.cache,
         "duration_s": max(row["duration_s"] for row in rows),
         "cost_usd_most": None if None in costs else math.fsum(costs),
         "targets": rows,

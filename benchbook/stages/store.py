@@ -96,6 +96,7 @@ def _result_checks(found: Source, made: Mapping[str, pa.Table], counts: Counts) 
         planned={trial.trial_id: trial.phase for trial in found.plan.trials},
         counts={name: getattr(counts, name) for name in _COUNTS},
         finished=found.run.status == FINISHED,
+        cache=found.plan.spec.execute.cache,
     )
     return check_results(frames, facts)
 

@@ -102,6 +102,7 @@ def _trial(rng: random.Random, stored: Stored, run_id: str, target: str, positio
         "price_date": "2026-11",
     }
     row |= {"cost_usd": rng.choice([None, rng.random() / 1000]), "tokens_reasoning": None, "tokens_cached": 0}
+    row["prompt_tokens_asked"] = (None, 100, 1000)[position % 3]
     row["score"] = rng.choice([None, 0.0, 0.5, 1.0]) if status == "success" else None
     stored.rows["trials"].append(row)
     if row["score"] is not None:
@@ -131,6 +132,7 @@ def _call(rng: random.Random, trial: Row, attempt: int) -> Row:
     row = {name: trial[name] for name in ("run_id", "trial_id", "target", "phase", "wall_offset_ns", "streamed")}
     row |= {"call_id": f"{trial['trial_id']}-{attempt}", "attempt": attempt, "sent_ns": sent_ns, "cold": attempt == 1}
     row |= {"chunk_offsets_us": offsets, "chunk_sizes": sizes, "chunk_kinds": ["text"] * count}
+    row |= {"turn": 2 - attempt % 2, "tokens_in": None if attempt == 3 else _counted(trial)}
     row |= {"closed_ns": trial["ended_ns"], "last_byte_ns": rng.choice([None, trial["ended_ns"] + rng.randint(-5, 5)])}
     row |= {
         "tokens_out": rng.choice([None, rng.randint(1, 300)]) if last else None,
@@ -138,6 +140,11 @@ def _call(rng: random.Random, trial: Row, attempt: int) -> Row:
     }
     row["error_kind"] = rng.choice([None, "rate_limited"]) if not last else trial.get("error_kind")
     return row | {"ttfb_ms": trial["ttfb_ms"], "ttft_ms": trial["ttft_ms"], "e2e_ms": trial["e2e_ms"]}
+
+
+def _counted(trial: Row) -> int:
+    """A count that differs from trial to trial, without a draw of its own: other tables stay what they were."""
+    return 90 + int(trial["position"]) % 17
 
 
 def _check(rng: random.Random, run_id: str) -> Row:

@@ -537,3 +537,32 @@ def test_over_time(history: tuple[Stored, Path]) -> None:
                 answer |= {"from_s": min(at), "to_s": max(at), "mean": statistics.fmean(values)}
                 expected.append(answer | {"median": statistics.median(values), "max": max(values)})
     same(ask("over_time", results), expected)
+
+
+def test_prompt_size(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    asked = {(row["run_id"], row["trial_id"]): row for row in stored.rows["trials"] if row["prompt_tokens_asked"]}
+    counted: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
+    for call in stored.rows["calls"]:
+        trial = asked.get((call["run_id"], call["trial_id"]))
+        if trial is not None and call["turn"] == 1 and call["tokens_in"] is not None:
+            key = (call["run_id"], call["target"], trial["dataset"])
+            counted.setdefault(key, []).append((trial["prompt_tokens_asked"], call["tokens_in"]))
+    expected = [
+        {
+            "run_id": run,
+            "target": target,
+            "dataset": dataset,
+            "n": len(pairs),
+            "asked_min": min(a for a, _ in pairs),
+            "asked_max": max(a for a, _ in pairs),
+            "tokens_asked": sum(a for a, _ in pairs),
+            "tokens_counted": sum(c for _, c in pairs),
+            "factor": sum(c for _, c in pairs) / sum(a for a, _ in pairs),
+            "factor_min": min(c / a for a, c in pairs),
+            "factor_max": max(c / a for a, c in pairs),
+        }
+        for (run, target, dataset), pairs in sorted(counted.items())
+    ]
+    assert expected
+    same(ask("prompt_size", results), expected)

@@ -204,13 +204,16 @@ TRIAL: dict[str, Any] = {
     "cost_usd": 0.0,
 }  # fmt: skip
 CALL: dict[str, Any] = {
-    "attempt": 1, "phase": "measured", "intended_ns": 1000, "taken_up_ns": 1001, "sent_ns": 1100, "first_byte_ns": 1200,
+    "turn": 1, "attempt": 1, "phase": "measured",
+    "intended_ns": 1000, "taken_up_ns": 1001, "sent_ns": 1100, "first_byte_ns": 1200,
     "first_chunk_ns": 1300, "first_reasoning_ns": 1300, "first_output_ns": 1350, "last_chunk_ns": 1400,
     "last_byte_ns": 1450, "closed_ns": 1500, "ttfb_ms": 1.0, "ttft_ms": 2.0, "e2e_ms": 5.0, "response_ms": 5.5,
     "tokens_in": 10, "tokens_out": None, "provenance": [("tokens_out", "missing: not reported")],
     "chunk_offsets_us": [5, 5, 9], "chunk_sizes": [1, 0, 2], "chunk_kinds": ["text", "reasoning", "tool"],
 }  # fmt: skip
 NAMES = ("w", "t1", "t2", "t3")
+WHERE_ASKED = ("prompt_size", "cache_contamination", "cache_warm")
+"""Checks of what only some plans ask for: here there is nothing to judge."""
 PLANNED = {name: "warmup" if name == "w" else "measured" for name in NAMES}
 COUNTS = {"planned": 4, "succeeded": 2, "failed": 1, "timed_out": 0, "skipped": 1, "not_started": 0}
 
@@ -258,7 +261,7 @@ def test_a_sound_run_passes_every_check() -> None:
     assert observed["stamps_monotone", "calls"] == observed["attempt_once", "calls"] == 4
     assert observed["usage_told", "trials"] == observed["usage_told", "calls"] == 2
     assert observed["counts_conserved", "runs"] == 6
-    assert all(observed.values())
+    assert {name for (name, _), seen in observed.items() if not seen} == set(WHERE_ASKED)
 
 
 BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
@@ -382,3 +385,40 @@ def test_the_suites_are_silent(bad: Path, capfd: pytest.CaptureFixture[str]) -> 
     check_datasets([bad], review)
     judged(*run_tables())
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_cold_plan_that_was_served_from_the_cache_is_told() -> None:
+    cached = run_tables(call={"tokens_in": 200, "tokens_cached": 128})
+    found = judged(*cached, ResultFacts(PLANNED, COUNTS, cache="cold"))
+    (check,) = [check for check in found if check.name == "cache_contamination"]
+    assert (check.success, check.severity, check.observed, check.unexpected) == (False, "warning", 1, 1)
+    assert check.failures == (
+        "trial t1, call t1-1: 128 of 200 (64%) prompt tokens came from the provider's cache; the plan is cold",
+    )
+    for facts, call in (
+        (ResultFacts(PLANNED, COUNTS, cache="cold"), {"tokens_in": 200, "tokens_cached": 0}),
+        (ResultFacts(PLANNED, COUNTS, cache="cold"), {"tokens_in": 200, "tokens_cached": 128, "turn": 2}),
+        (ResultFacts(PLANNED, COUNTS), {"tokens_in": 200, "tokens_cached": 128}),
+    ):
+        assert failed(judged(*run_tables(call=call), facts)) == {}
+
+
+def test_a_warm_plan_that_never_hit_is_told_by_target() -> None:
+    trials, calls = run_tables(call={"target": "alpha", "tokens_in": 200, "tokens_cached": 0})
+    warm = ResultFacts(PLANNED, COUNTS, cache="warm")
+    said = "target alpha: no measured answer was served from the provider's cache; the plan is warm"
+    assert failed(judged(trials, calls, warm)) == {("cache_warm", "trials"): (said,)}
+    calls[1]["tokens_cached"] = 128
+    assert failed(judged(trials, calls, warm)) == {}
+
+
+@pytest.mark.parametrize(("asked", "counted", "said"), [
+    (1000, 1101, "the provider counts 1,101 prompt tokens, 1,000 were asked for"),
+    (1000, 899, "multiply synthetic.calibration by 0.899"),
+    (1000, 1100, None), (20, 44, None), (20, 46, "20 were asked for"), (1000, None, None), (None, 1101, None),
+])  # fmt: skip
+def test_a_prompt_of_another_size_is_told(asked: int | None, counted: int | None, said: str | None) -> None:
+    trials, calls = run_tables(trial={"prompt_tokens_asked": asked}, call={"tokens_in": counted})
+    found = failed(judged(trials, calls))
+    assert list(found) == ([] if said is None else [("prompt_size", "calls")])
+    assert said is None or said in found["prompt_size", "calls"][0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbook.config import build_plan
+from benchbook.datasets.nonce import nonce, without
+from benchbook.datasets.synthetic import Synthetic, generate
 from benchbook.errors import PlanError
 from benchbook.records import Case, Dataset, Params
 from benchbook.runner.plan import Plan, derived_seed, freeze, merged_params
@@ -156,3 +160,52 @@ def test_what_paces_the_load_is_part_of_the_workload() -> None:
     assert capped != plan(load=open_loop).workload_hash
     assert capped != plan(load=open_loop, max_in_flight=3, on_full="drop").workload_hash
     assert plan(trials=3).workload_hash == base
+
+
+def sent(made: Plan) -> list[str]:
+    return [made.request(trial).messages[0].content for trial in made.trials]
+
+
+def test_a_cold_plan_asks_every_trial_something_new_and_a_resumed_run_the_same() -> None:
+    cold = replace(plan(cache="cold"), salt="run-1")
+    assert cold.own_requests
+    assert len(set(sent(cold))) == len(cold.trials)
+    assert sent(cold) == sent(replace(plan(cache="cold"), salt="run-1"))
+    assert not set(sent(cold)) & set(sent(replace(cold, salt="run-2")))
+    assert [without(text) for text in sent(cold)] == sent(plan())
+    assert all(re.match(r"\[[0-9a-f]{16}\]\n\nd asks \d$", text) for text in sent(cold))
+    assert [trial.prompt_sha256 for trial in cold.trials] == [trial.prompt_sha256 for trial in plan().trials]
+
+
+@pytest.mark.parametrize("cache", ["as_is", "warm"])
+def test_without_a_nonce_every_trial_of_a_case_asks_the_same(cache: str) -> None:
+    made = plan(cache=cache)
+    assert not made.own_requests
+    assert set(sent(made)) == {"d asks 0", "d asks 1", "d asks 2"}
+
+
+def test_what_the_cache_may_do_is_part_of_both_hashes() -> None:
+    plans = [plan(cache=cache) for cache in ("as_is", "cold", "shared_prefix", "warm")]
+    assert len({made.plan_hash for made in plans}) == len({made.workload_hash for made in plans}) == 4
+
+
+def test_the_nonce_stands_at_the_very_start_or_behind_what_is_shared() -> None:
+    spoken = Case(id="s", category="k", prompt="Hi", system="Be brief.", expected="e")
+    made = next(generate(Synthetic(cases=1, prompt_tokens=100, shared_prefix_share=0.5)))  # type: ignore[arg-type]
+    datasets = [Dataset(name="d", cases=(spoken, made), sha256="x")]
+    found = {}
+    for cache in ("cold", "shared_prefix"):
+        one = replace(freeze(plan(targets=1, cache=cache).spec, datasets), salt="r")
+        for trial in one.trials[:4]:
+            request = one.request(trial)
+            mark = nonce("r", trial.seed)
+            found[cache, trial.test_id] = (request.system, request.messages[0].content, mark)
+    system, text, mark = found["cold", "s"]
+    assert (system, text) == (mark + "Be brief.", "Hi")
+    system, text, mark = found["shared_prefix", "s"]
+    assert (system, text) == ("Be brief.", mark + "Hi")
+    assert made.prompt is not None
+    system, text, mark = found["cold", made.id]
+    assert (system, text) == (None, mark + made.prompt)
+    system, text, mark = found["shared_prefix", made.id]
+    assert (system, text) == (None, made.prompt[:200] + mark + made.prompt[200:])
