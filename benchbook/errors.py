@@ -7,6 +7,7 @@
     |   |-- CredentialError     a key or cloud credential that is not there
     |   |-- UnknownRunError     a run id that no journal or table holds
     |   |-- QueryError          SQL that DuckDB refuses
+    |   |-- CassetteError       a cassette that can't be read, or is none
     |   |-- BusyError           another run holds the results folder
     |   `-- StorageError        a folder that can't be written, a disk that is full
     |-- ProviderError           the provider's or the path's: becomes a row, never a traceback
@@ -66,6 +67,10 @@ class UnknownRunError(UserError):
 
 class QueryError(UserError):
     """SQL that DuckDB refuses."""
+
+
+class CassetteError(UserError):
+    """A cassette that can't be read or written to."""
 
 
 class BusyError(UserError):

@@ -23,6 +23,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "datasets": ("benchbook.cli.datasets", "List datasets; show one's cases and variables."),
     "models": ("benchbook.cli.models", "List configured targets and what their providers offer."),
     "simulate": ("benchbook.cli.simulate", "Start the simulated provider on a port."),
+    "record": ("benchbook.cli.record", "Record a provider's answers with their timing, as a cassette."),
+    "replay": ("benchbook.cli.replay", "Serve a cassette: recorded answers with their timing."),
     "stage": ("benchbook.cli.stage", "Run one stage of the pipeline bare, as `dvc repro` does."),
     "runs": ("benchbook.cli.runs", "List the stored runs."),
     "show": ("benchbook.cli.show", "Show one run: verdict, targets, failures, checks."),

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchbook.config import DEFAULT_PLAN, SIMULATOR
+from benchbook.config import CASSETTE, DEFAULT_PLAN, SIMULATOR
 from benchbook.errors import PlanError, UserError
 from benchbook.stages import DEFAULT_RESULTS, Job
 
@@ -117,6 +117,9 @@ def _target(text: str, params: Mapping[str, Any], region: str | None) -> dict[st
     base_url = at[1:] + address if at else None
     if rest.endswith("@" + SIMULATOR):
         rest, base_url = rest.removesuffix("@" + SIMULATOR), SIMULATOR
+    elif "@" + CASSETTE in rest:
+        rest, _, path = rest.partition("@" + CASSETTE)
+        base_url = CASSETTE + path
     provider, colon, model = rest.partition(":")
     if not colon or not model:
         raise PlanError(f"--target {text}", "is no target", "write PROVIDER:MODEL, e.g. openai:gpt-4o-mini")

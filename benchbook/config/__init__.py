@@ -19,12 +19,14 @@ from benchbook.config.limits import VerdictSpec
 from benchbook.config.loads import TraceLoad
 from benchbook.config.prices import resolve_price
 from benchbook.config.sections import (
+    CASSETTE,
     MOST_TRIALS,
     SIMULATOR,
     AggregateSection,
     BreakerSpec,
     ExecuteSection,
     PlanSpec,
+    ReplaySpec,
     ReportSection,
     StoreSection,
     TargetSpec,
@@ -123,12 +125,15 @@ def _known_fields(place: tuple[str, ...]) -> str:
         model = BreakerSpec
     if place[:2] == ("store", "verdict") and len(place) == 3:
         model = VerdictSpec
+    if place[:2] == ("execute", "replay") and len(place) == 3:
+        model = ReplaySpec
     if model is None or place[-1] in model.model_fields:
         return ""
     return f"known fields: {', '.join(model.model_fields)}"
 
 
 __all__ = [
+    "CASSETTE",
     "DEFAULT_PLAN",
     "MOST_TRIALS",
     "SIMULATOR",

@@ -14,6 +14,8 @@ from benchbook.records import ERROR_KINDS, Params, Price, Target
 
 SIMULATOR = "simulator"
 """The base_url that stands for the simulator which `execute` starts."""
+CASSETTE = "cassette:"
+"""What a base_url begins with that names a cassette's file, which `execute` replays."""
 
 MOST_TRIALS = 10_000_000
 """Trials of one target that a plan may hold: each of them is known before the first request."""
@@ -49,7 +51,9 @@ class TargetSpec(Section):
     def _address(cls, value: str | None) -> str | None:
         if value is None or value == SIMULATOR or value.startswith(("http://", "https://")):
             return value
-        raise ValueError(f"{value!r} is no address: write http://..., https://... or {SIMULATOR}")
+        if value.startswith(CASSETTE) and value != CASSETTE:
+            return value
+        raise ValueError(f"{value!r} is no address: write http://..., https://..., {SIMULATOR} or {CASSETTE}FILE")
 
     @field_validator("api_key_env")
     @classmethod
@@ -95,6 +99,14 @@ class BreakerSpec(Section):
         return self
 
 
+class ReplaySpec(Section):
+    """How the cassettes of a plan are played."""
+
+    speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["max"] = 1.0
+    on_miss: Literal["error", "nearest"] = "error"
+    ignore: tuple[str, ...] = ()
+
+
 class ValidateSection(Section):
     datasets: tuple[str, ...] = Field(min_length=1)
     data_docs: bool = False
@@ -118,6 +130,7 @@ class ExecuteSection(Section):
     cache: Literal["as_is", "cold", "shared_prefix", "warm"] = "as_is"
     seed: int = 42
     simulator: str | None = None
+    replay: ReplaySpec = ReplaySpec()
     budget_usd: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")

@@ -80,7 +80,7 @@ class Bedrock:
         if self._bearer is None and self.target.api_key_env and not self._local:
             raise keys.missing(self.target.name, variable)
         if self._bearer is None:
-            self._signer = Signer(self._credentials(), region)
+            self._signer = Signer(self.credentials(), region)
 
     def prepare(self, request: ModelRequest) -> HttpRequest:
         self.check()
@@ -116,7 +116,8 @@ class Bedrock:
         except BotoCoreError as error:
             raise CredentialError(f"target {self.target.name}", f"AWS configuration: {error}") from None
 
-    def _credentials(self) -> Any:
+    def credentials(self) -> Any:
+        """As boto3 finds them; towards this machine the environment's, or dummies. Raises CredentialError."""
         if self._local:
             return _from_environment() or Credentials(_DUMMY.access_key, _DUMMY.secret_key)
         try:
@@ -150,6 +151,13 @@ class Bedrock:
         return self._session.client(
             "bedrock", region_name=self.region, endpoint_url=self.target.base_url, config=config, **explicit
         )
+
+
+def signer(base_url: str, region: str) -> Signer:
+    """Signs with this environment's credentials, for whoever passes on what somebody else asked.
+
+    Raises CredentialError where there are none."""
+    return Signer(Bedrock(Target("recorder", "bedrock", "any", base_url=base_url, region=region)).credentials(), region)
 
 
 class Signer:

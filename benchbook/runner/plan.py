@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from benchbook.config import MOST_TRIALS, SIMULATOR, PlanSpec
+from benchbook.config import CASSETTE, MOST_TRIALS, SIMULATOR, PlanSpec
 from benchbook.datasets import Rendered, render
 from benchbook.datasets.nonce import after_shared, at_start, nonce
 from benchbook.errors import PlanError
@@ -94,7 +94,7 @@ def freeze(spec: PlanSpec, datasets: Sequence[Dataset]) -> Plan:
         require_known(target)
     prompts = {(dataset.name, case.id): _prompt(dataset, case) for dataset in datasets for case in dataset.cases}
     inputs = {"dataset_hashes": {d.name: d.sha256 for d in datasets}, "simulator_law": _law_sha256(spec)}
-    plan_hash = digest({**spec.measured(), **inputs})
+    plan_hash = digest({**spec.measured(), **inputs, **_cassettes_sha256(spec)})
     plan = Plan(spec, tuple(datasets), targets, prompts, (), plan_hash, _workload_hash(spec, targets, prompts))
     return replace(plan, trials=tuple(_expand(plan)))
 
@@ -136,6 +136,17 @@ def _law_sha256(spec: PlanSpec) -> str | None:
     if profile is None or not simulated or not Path(profile).is_file():
         return None
     return sha256(Path(profile).read_bytes()).hexdigest()
+
+
+def _cassettes_sha256(spec: PlanSpec) -> dict[str, Any]:
+    """The hashes of the cassettes that answer for targets; nothing where there are none."""
+    paths = {
+        Path(target.base_url.removeprefix(CASSETTE))
+        for target in spec.execute.targets
+        if target.base_url is not None and target.base_url.startswith(CASSETTE)
+    }
+    found = {str(path): sha256(path.read_bytes()).hexdigest() for path in sorted(paths) if path.is_file()}
+    return {"cassettes": found} if found else {}
 
 
 def _prompt(dataset: Dataset, case: Case) -> Prompt:

@@ -32,7 +32,7 @@ from benchbook.runner.plan import Plan
 from benchbook.runner.preflight import reachable, skip_reasons
 from benchbook.runner.progress import Progress
 from benchbook.runner.provenance import harness, provenance
-from benchbook.runner.simulated import addressed, simulator
+from benchbook.runner.simulated import StandIns, addressed, stand_ins
 
 OnProgress = Callable[[Progress], None]
 
@@ -72,9 +72,9 @@ def execute(plan: Plan, orders: Orders, on_progress: OnProgress | None = None) -
     allow_most()
     with ExitStack() as stack:
         stack.enter_context(journal.lock(orders.results))
-        address = stack.enter_context(simulator(plan.spec))
+        found = stack.enter_context(stand_ins(plan.spec))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(Session(plan, orders, on_progress).run(address))
+            return runner.run(Session(plan, orders, on_progress).run(found))
 
 
 class Session:
@@ -85,9 +85,9 @@ class Session:
         self._on_progress = on_progress or (lambda _progress: None)
         self._stopped_by: str | None = None
 
-    async def run(self, address: str | None) -> Outcome:
-        """Refuse or run. `address`: the simulator's, where the plan has targets that use it."""
-        targets = [addressed(target, address) for target in self._plan.targets.values()]
+    async def run(self, found: StandIns) -> Outcome:
+        """Refuse or run. `found`: the simulator and the cassettes, where the plan has targets that use them."""
+        targets = [addressed(target, found.addresses) for target in self._plan.targets.values()]
         providers = {target.name: open_provider(target) for target in targets}
         for provider in providers.values():
             provider.check()
@@ -98,7 +98,9 @@ class Session:
             skips, notes = await skip_reasons(self._plan, providers, transport)
             run_id, done = self._open_run()
             self._plan = replace(self._plan, salt=run_id)
-            return await self._record(run_id, done, Desk(self._plan, providers, transport), (skips, notes))
+            return await self._record(
+                run_id, done, Desk(self._plan, providers, transport), (skips, (*found.notes, *notes))
+            )
         finally:
             await transport.close()
 

@@ -33,10 +33,14 @@ def start_process(profile: str | Path | None = None, port: int = 0, host: str = 
 def started(command: Sequence[str]) -> Iterator[Any]:
     """Run a server's process while the block runs; yields the JSON line that it announces itself with.
 
-    It should end with its standard input. Raises PlanError with its own last words where it can't start.
+    It should end with its standard input. It is in a process group of its own: a Ctrl-C in the terminal is for
+    whoever started it, and may have to let requests end first. Raises PlanError with its last words where it can't
+    start.
     """
     with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, process_group=0
+        )
         try:
             yield _announced(process, complaints)
         finally:

@@ -134,8 +134,13 @@ def _chunk(beat: Beat) -> Beat:
 
 def _head(score: Score, framing: Mapping[str, str], *, keep_alive: bool) -> bytes:
     fields = {**score.headers, **framing, **({} if keep_alive else {"connection": "close"})}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"HTTP/1.1 {score.status} {_reason(score.status)}\r\n{lines}\r\n".encode("latin-1")
+    return head(score.status, fields.items()) + b"\r\n"
+
+
+def head(status: int, fields: Iterable[tuple[str, str]]) -> bytes:
+    """Status line and header fields, without the empty line behind them."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return f"HTTP/1.1 {status} {_reason(status)}\r\n{lines}".encode("latin-1")
 
 
 def _reason(status: int) -> str:

@@ -166,12 +166,17 @@ class Simulator(Listener):
 async def serve(profile: Profile, host: str = "127.0.0.1", port: int = 0) -> Simulator:
     """A simulator that listens in the running loop; `await simulator.close()` ends it. Raises UserError."""
     simulator = Simulator(profile, asyncio.get_running_loop())
-    try:
-        await simulator.listen(host, port)
-    except PlanError:
-        simulator.agenda.close()
-        raise
+    await start(simulator, host, port)
     return simulator
+
+
+async def start(listener: Listener, host: str, port: int) -> None:
+    """Have it listen. Raises PlanError, and then nothing of it is left open."""
+    try:
+        await listener.listen(host, port)
+    except PlanError:
+        listener.agenda.close()
+        raise
 
 
 def run(

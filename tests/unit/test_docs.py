@@ -212,6 +212,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "execute.targets.params": config.ParamsSpec,
     "execute.retries": config.RetriesSpec,
     "execute.breaker": config.BreakerSpec,
+    "execute.replay": config.ReplaySpec,
     "store": config.StoreSection,
     "store.verdict": config.VerdictSpec,
     "aggregate": config.AggregateSection,
