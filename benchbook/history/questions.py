@@ -35,7 +35,8 @@ def ask(
 ) -> list[dict[str, Any]]:
     """The rows of a question, over these run ids only when `runs` is given.
 
-    settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20).
+    settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20), trial as the start
+    of a trial's id (for `retries`).
     Raises QueryError for a question or setting that is none.
     """
     return ask_many((question,), results, runs=runs, **settings)[question]
@@ -123,6 +124,8 @@ def _variable(name: str, value: Any) -> str:
         return f"set variable confidence = {value!r}::double"
     if name == "top" and isinstance(value, int) and value > 0:
         return f"set variable top = {value:d}"
+    if name == "trial" and isinstance(value, str) and value:
+        return f"set variable trial = {quoted(value)}"
     if name == "slos" and isinstance(value, Mapping):
         return f"set variable slos = {_limits(value)}"
     raise QueryError(name, f"{value!r} is no setting of a question", "confidence=0.95, slos={'ttft_ms': 500}, top=20")

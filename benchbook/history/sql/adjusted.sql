@@ -14,7 +14,7 @@ counted as (
     where m.metric in ('ttfb_ms', 'ttft_ms', 'ttfo_ms', 'e2e_ms', 'response_ms')),
 sizes as (
     select n, q, quantile_ranks(n, q) as r, quantile_refused(n, q) as refused
-    from (select distinct n from counted) cross join (values (0.50), (0.95), (0.99)) as quantiles (q)),
+    from (select distinct n from counted) cross join (values (0.50), (0.95), (0.99), (0.999)) as quantiles (q)),
 placed as (
     select *, (n - 1) * q::double as place, ceil((n - 1) * q::double)::bigint + 1 as above
     from counted join sizes using (n))

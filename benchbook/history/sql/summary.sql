@@ -1,4 +1,4 @@
--- One row per run, target and workload: n (measured trials that succeeded) and METRIC_n, _p50, _p95, _p99, ... per metric.
+-- One row per run, target and workload: n (measured trials that succeeded) and METRIC_n, _p50, _p95, _p99, _p999, ... per metric.
 --
 -- The wide form of latency.sql, with the outcome of all measured trials and the mean score beside the latencies.
 with wide as (
@@ -10,8 +10,9 @@ with wide as (
         any_value(p50) as p50, any_value(p50_low) as p50_low, any_value(p50_high) as p50_high,
         any_value(p95) as p95, any_value(p95_low) as p95_low, any_value(p95_high) as p95_high,
         any_value(p99) as p99, any_value(p99_low) as p99_low, any_value(p99_high) as p99_high,
+        any_value(p999) as p999, any_value(p999_low) as p999_low, any_value(p999_high) as p999_high,
         any_value(p50_refused) as p50_refused, any_value(p95_refused) as p95_refused,
-        any_value(p99_refused) as p99_refused
+        any_value(p99_refused) as p99_refused, any_value(p999_refused) as p999_refused
     group by run_id, target, workload),
 facts as (
     select

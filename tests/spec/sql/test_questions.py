@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,7 +66,7 @@ def latency(rows: list[Row], metric: str) -> Row:
         "mean": statistics.fmean(values) if values else None,
         "sd": statistics.stdev(values) if len(values) > 1 else None,
     }
-    for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+    for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)):
         found = quantile(values, q)
         answer |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
         answer[f"{name}_refused"] = found.refused
@@ -92,9 +93,9 @@ def in_order(rows: list[Row], *names: str) -> list[tuple[tuple[Any, ...], list[R
 
 
 def test_every_question_is_asked_here_and_says_its_grain() -> None:
-    source = Path(__file__).read_text()
+    source = "".join(path.read_text() for path in sorted(Path(__file__).parent.glob("test_*.py")))
     for name, grain in questions().items():
-        assert f'ask("{name}"' in source, name
+        assert re.search(rf'ask\("{name}"|found\["{name}"\]', source), name
         assert grain.startswith("One row per "), name
 
 
@@ -125,7 +126,20 @@ def test_summary_is_latency_in_wide_form(history: tuple[Stored, Path]) -> None:
         wanted = {"score": statistics.fmean(scores) if scores else None, "scored": len(scores), "verdict": "VALID"}
         same([row], [{**counts(rows), "n": counts(rows)["succeeded"], **wanted, "provider": "openai"}])
         for part in parts:
-            for name in ("n", "min", "max", "mean", "sd", "p50", "p95_low", "p95_high", "p99", "p99_refused"):
+            for name in (
+                "n",
+                "min",
+                "max",
+                "mean",
+                "sd",
+                "p50",
+                "p95_low",
+                "p95_high",
+                "p99",
+                "p99_refused",
+                "p999",
+                "p999_refused",
+            ):
                 assert row[f"{part['metric']}_{name}"] == part[name]
 
 
@@ -392,7 +406,7 @@ def test_adjusted(history: tuple[Stored, Path]) -> None:
             if values := numbers(rows, metric):
                 failures = counts(rows)["failed"] + counts(rows)["timed_out"]
                 key = {"run_id": run, "target": target, "workload": workload, "metric": metric}
-                expected += [{**key, "quantile": q, **adjusted(values, failures, q)} for q in (0.5, 0.95, 0.99)]
+                expected += [{**key, "quantile": q, **adjusted(values, failures, q)} for q in (0.5, 0.95, 0.99, 0.999)]
     same(ask("adjusted", results), expected)
     assert {row["says"] for row in expected} >= {None, "unbounded", "unbounded above"}
 
