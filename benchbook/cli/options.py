@@ -12,6 +12,7 @@ import click
 from benchbook.config import CASSETTE, DEFAULT_PLAN, SIMULATOR
 from benchbook.errors import PlanError, UserError
 from benchbook.stages import DEFAULT_RESULTS, Job
+from benchbook.stages.profile import KINDS as PROFILES
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -37,6 +38,14 @@ set_option: Decorator = click.option(
     help="Override a value of the plan, e.g. -S execute.repetitions=3.",
 )
 quiet_option: Decorator = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and results.")
+
+profile_option: Decorator = click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    is_flag=False,
+    flag_value=PROFILES[0],
+    help="Keep profiles of the harness itself with the run; without a value CPU and memory. It slows the harness down.",
+)
 
 _QUICK: tuple[Decorator, ...] = (
     click.option(

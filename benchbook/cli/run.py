@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from benchbook.cli.options import job_of, json_option, plan_options, quiet_option, results_option, save_plan
+from benchbook.cli.options import (
+    job_of,
+    json_option,
+    plan_options,
+    profile_option,
+    quiet_option,
+    results_option,
+    save_plan,
+)
 from benchbook.reports.otlp import DEFAULT as OTEL
 
 _EPILOG = """\b
@@ -45,13 +53,14 @@ Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 130 interrupte
     help="Afterwards send the run to this OpenTelemetry collector; without a value, to OTEL_EXPORTER_OTLP_ENDPOINT.",
 )
 @click.option("--save-plan", metavar="FILE", help="Write the plan as a file and go on.")
+@profile_option
 @json_option
 @quiet_option
 def command(**chosen: Any) -> int:
     """Run a plan: validate, execute, store, aggregate, report."""
     from benchbook.cli.pipeline import Manner, run_job
 
-    rest = {name: chosen[name] for name in ("results", "resume", "budget_usd")}
+    rest = {name: chosen[name] for name in ("results", "resume", "budget_usd")} | {"profile": chosen["profile"] or ""}
     job = job_of(chosen, **rest)
     if chosen["save_plan"]:
         save_plan(job, chosen["save_plan"])

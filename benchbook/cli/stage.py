@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from benchbook.cli.options import again_default, json_option, plan_option, quiet_option, results_option, set_option
+from benchbook.cli.options import (
+    again_default,
+    json_option,
+    plan_option,
+    profile_option,
+    quiet_option,
+    results_option,
+    set_option,
+)
 from benchbook.stages import STAGES
 
 _EPILOG = """\b
@@ -22,6 +30,7 @@ Examples:
 @set_option
 @results_option
 @click.option("--again", is_flag=True, help="For execute: measure although this plan has a finished run.")
+@profile_option
 @json_option
 @quiet_option
 def command(**chosen: Any) -> int:
@@ -34,5 +43,6 @@ def command(**chosen: Any) -> int:
         overrides=chosen["overrides"],
         results=chosen["results"],
         again=chosen["again"] or again_default(),
+        profile=chosen["profile"] or "",
     )
     return run_stage(chosen["name"], job, as_json=chosen["as_json"], quiet=chosen["quiet"])

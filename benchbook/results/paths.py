@@ -42,6 +42,11 @@ def report_folder(results: Path) -> Path:
     return results / "report"
 
 
+def profile_folder(results: Path) -> Path:
+    """Profiles of the harness itself, a folder a run."""
+    return results / "profiles"
+
+
 @contextmanager
 def writable(folder: Path) -> Iterator[None]:
     """Turn an OSError of the writes inside into a StorageError that names the folder."""

@@ -43,7 +43,7 @@ class Orders:
 
     resume: the run to finish; preflight: refuse the whole run when no target can be reached (a scheduled run
     does not: there an outage is a result); origin: facts of the caller, kept in the
-    manifest; checks: what was found in the datasets, kept beside it.
+    manifest; checks: what was found in the datasets, kept beside it; facts: of this session, kept with its segment.
     """
 
     results: Path
@@ -52,6 +52,7 @@ class Orders:
     preflight: bool = True
     origin: Mapping[str, Any] = field(default_factory=dict)
     checks: bytes = b""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,11 @@ class Session:
         todo = [planned for planned in self._plan.trials if planned.trial_id not in done]
         if not todo:
             return Outcome(run_id, journal.FINISHED, progress, (*notes, f"run {run_id} misses nothing"))
-        facts = {"wall_offset_ns": clock.wall_offset_ns(clock.SystemClock()), "harness": harness()}
+        facts = {
+            "wall_offset_ns": clock.wall_offset_ns(clock.SystemClock()),
+            "harness": harness(),
+            **self._orders.facts,
+        }
         with journal.JournalWriter(self._orders.results, run_id, facts) as writer:
             for planned in todo:
                 if planned.trial_id in skips:

@@ -11,16 +11,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from benchbook import errors
 from benchbook.errors import BenchbookError, UserError
 from benchbook.stages import Executed, Job, OnProgress
+
+if TYPE_CHECKING:
+    from benchbook.runner.progress import Progress
+    from benchbook.stages.profile import Profile
 
 
 def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
@@ -35,6 +39,7 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
     from benchbook.runner.session import Orders
     from benchbook.runner.session import execute as run_session
     from benchbook.runner.stored import stored_plan
+    from benchbook.stages.profile import profiling
 
     results = Path(job.results)
     if job.resume:
@@ -52,14 +57,28 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
         preflight=job.preflight,
         origin=job.origin,
         checks=checks.read_bytes() if checks.is_file() else b"",
+        facts={"profiled": True} if job.profile else {},
     )
-    report = None if on_progress is None else lambda progress: on_progress(progress.report())
-    outcome = run_session(plan, orders, report)
+    with profiling(job.profile) as profile:
+        outcome = run_session(plan, orders, _reporting(on_progress, profile))
     if on_progress is not None:
         on_progress({**outcome.progress.report(), "ended": True})
-    return Executed(
-        outcome.run_id, outcome.status, measured=True, progress=outcome.progress.fields(), notes=outcome.notes
-    )
+    notes = outcome.notes
+    if profile is not None:
+        notes = (*notes, f"profile of the harness: {profile.keep(results, outcome.run_id)}/")
+    return Executed(outcome.run_id, outcome.status, measured=True, progress=outcome.progress.fields(), notes=notes)
+
+
+def _reporting(on_progress: OnProgress | None, profile: Profile | None) -> Callable[[Progress], None]:
+    """What the session's ticks do: tell whoever follows, and keep a profile small."""
+
+    def report(progress: Progress) -> None:
+        if on_progress is not None:
+            on_progress(progress.report())
+        if profile is not None:
+            profile.tick()
+
+    return report
 
 
 def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
