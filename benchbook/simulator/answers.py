@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchbook.datasets.nonce import without
 from benchbook.records import Case, Dataset, ModelRequest, ToolCall
 from benchbook.simulator.laws import chance, last_question
 from benchbook.simulator.profile import Law, Lookup, Profile, Scripted
@@ -69,7 +70,8 @@ class Speaker:
         if isinstance(law.answers, Scripted):
             return Reply(_scripted(law.answers, question, nth))
         if isinstance(law.answers, Lookup):
-            entry = self._books[law.answers.datasets].get(question)
+            book = self._books[law.answers.datasets]
+            entry = book.get(question) or book.get(without(question))
             if entry is not None:
                 return self._looked_up(law.answers, entry, (request.model, prompt))
         return Reply(question)

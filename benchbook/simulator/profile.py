@@ -139,6 +139,8 @@ class Law(Spec):
     tool_calls: tuple[ToolTurn, ...] = ()
     usage: bool = True
     cached_share: float = Field(0.0, ge=0, le=1)
+    prefix_cache: bool = False
+    prefill_token_ms: float = Field(0.0, ge=0)
     unavailable: bool = False
     streaming: bool = True
     tools: bool = True
@@ -158,7 +160,7 @@ def is_steady(law: Law) -> bool:
     reasoning = () if law.reasoning is None else (law.reasoning.tokens, law.reasoning.token_ms)
     drawn = (law.ttft_ms, law.token_ms, law.first_byte_ms, law.tokens_out, law.tokens_per_chunk, *reasoning)
     takes_turns = isinstance(law.answers, Scripted) and len(law.answers.texts) > 1
-    return not takes_turns and not any(isinstance(one, Uniform | Lognormal) for one in drawn)
+    return not takes_turns and not law.prefix_cache and not any(isinstance(one, Uniform | Lognormal) for one in drawn)
 
 
 class Profile(Spec):

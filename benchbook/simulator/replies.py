@@ -21,6 +21,7 @@ from benchbook.simulator import faults, listings
 from benchbook.simulator.answers import Reply, Speaker
 from benchbook.simulator.laws import prompt_key, prompt_tokens
 from benchbook.simulator.messages import HttpRequest, Memory, Message
+from benchbook.simulator.prefix import PrefixCache
 from benchbook.simulator.prints import Print, press
 from benchbook.simulator.profile import Fixed, Law, Profile, is_steady
 from benchbook.simulator.score import Score, coalesced, perform, whole
@@ -98,6 +99,7 @@ class Responder:
         self.log = Log()
         self.trigger = faults.Trigger(profile.seed, profile.faults)
         self._speaker = Speaker(profile)
+        self._prefixes = PrefixCache()
         self._laws: dict[str, Law] = {}
         self._known: Memory[tuple[str, bytes], Asked] = Memory()
         self._prints: Memory[tuple[str, bytes, bool], Print] = Memory(MOST_PRINTED_BYTES, MOST_PRINTED_BYTES // 64)
@@ -228,7 +230,8 @@ class Responder:
             law = law.model_copy(update={"tokens_per_chunk": Fixed(value=fault.tokens)})
         reply = self._speaker.reply(law, asked.request, asked.prompt, nth)
         draws = Draws(self.profile.seed, (asked.request.model, asked.prompt, nth))
-        timeline = compose(law, reply, asked.request, draws)
+        cached = self._prefixes.cached(asked.request) if law.prefix_cache else None
+        timeline = compose(law, reply, asked.request, draws, cached)
         if law.usage and asked.wire in _COUNTS_FIRST:
             timeline = usage_first(timeline)
         facts.update(_facts(reply, timeline))

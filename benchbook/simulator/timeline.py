@@ -77,11 +77,11 @@ class Spoken:
         return said + self.hidden
 
 
-def compose(law: Law, reply: Reply, request: ModelRequest, draws: Draws) -> Timeline:
-    """The timeline of an answer under a law. Its events are drawn as they are taken, so that a long answer
-    costs nothing before its first chunk is due."""
+def compose(law: Law, reply: Reply, request: ModelRequest, draws: Draws, cached: int | None = None) -> Timeline:
+    """The timeline of an answer under a law; `cached` prompt tokens came from a prefix cache (None: there is none).
+    Its events are drawn as they are taken, so that a long answer costs nothing before its first chunk is due."""
     spoken = speak(law, reply, request, draws)
-    usage = _usage(law, request, spoken)
+    usage = _usage(law, request, spoken, cached)
     started = Started("", law.served_as or request.model, law.fingerprint)
     return Timeline(_events(law, spoken, (started, usage), draws), usage, spoken.finish)
 
@@ -90,6 +90,7 @@ def _events(law: Law, spoken: Spoken, ends: tuple[Started, Usage], draws: Draws)
     started, usage = ends
     gaps = draws.of("token_ms")
     first_ms = draw(law.ttft_ms, draws.of("ttft"))
+    first_ms += law.prefill_token_ms * ((usage.input or 0) - (usage.cached or 0))
     if law.reasoning is not None:
         first_ms += sum(draw(law.reasoning.token_ms, gaps) for _ in range(spoken.hidden))
     start_ms = end_ms = first_ms
@@ -161,11 +162,13 @@ def _pieces(law: Law, spoken: Spoken, sizes: Random) -> Iterator[tuple[Event, in
             yield ToolCallDelta(started.index, piece), tokens, law.token_ms
 
 
-def _usage(law: Law, request: ModelRequest, spoken: Spoken) -> Usage:
+def _usage(law: Law, request: ModelRequest, spoken: Spoken, cached: int | None) -> Usage:
     asked = prompt_tokens(request)
+    if cached is None and law.cached_share:
+        cached = int(asked * law.cached_share)
     return Usage(
         input=asked,
-        cached=int(asked * law.cached_share) if law.cached_share else None,
+        cached=cached,
         output=spoken.tokens(),
         reasoning=count_tokens(spoken.reasoning) + spoken.hidden if law.reasoning is not None else None,
     )
