@@ -184,7 +184,7 @@ def event_row(run_id: str, wall_offset_ns: int | None, event: Event) -> Row:
         "run_id": run_id,
         "wall_offset_ns": wall_offset_ns,
         "at_ns": event.at_ns,
-        "at": None if wall_offset_ns is None else utc(event.at_ns + wall_offset_ns),
+        "happened_at": None if wall_offset_ns is None else utc(event.at_ns + wall_offset_ns),
         "kind": event.kind,
         "target": event.target,
         "name": event.name,

@@ -263,7 +263,7 @@ EVENTS = pa.schema(
         ("run_id", pa.string()),
         ("wall_offset_ns", _NS),
         ("at_ns", _NS),
-        ("at", pa.timestamp("us", "UTC")),
+        ("happened_at", pa.timestamp("us", "UTC")),
         ("kind", pa.string()),
         ("target", pa.string()),
         ("name", pa.string()),

@@ -41,7 +41,7 @@ _ORDER = {
     "spans": ("trial_id", "started_ns", "span_id"),
     "scores": ("trial_id", "scorer"),
     "checks": ("suite", "subject", "name"),
-    "events": ("at", "at_ns"),
+    "events": ("happened_at", "at_ns"),
 }
 
 

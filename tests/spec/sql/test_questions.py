@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import re
 import statistics
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -580,3 +582,37 @@ def test_prompt_size(history: tuple[Stored, Path]) -> None:
     ]
     assert expected
     same(ask("prompt_size", results), expected)
+
+
+def test_breaker_stays(tmp_path: Path) -> None:
+    """Each stay ends with the next; the last of a session with the session's last trial of that target, if later."""
+    rng, stored = random.Random(8), Stored()
+    stored.rows["runs"].append(run_row("r1"))
+    for target, session in (("alpha", 0), ("alpha", 50_000), ("beta", 0)):
+        for _ in range(5):
+            row = trial_row("r1", rng.randint(0, 9_999), target=target, wall_offset_ns=session)
+            stored.rows["trials"].append({**row, "status": rng.choice(["success", "failure", "skipped"])})
+    expected: list[Row] = []
+    for target, session, last in (("alpha", 0, 3_000_000), ("alpha", 50_000, 99_000_000), ("beta", 0, 4_000)):
+        stamps = sorted(rng.sample(range(1_000, last), 4))
+        ends = [
+            row["ended_ns"]
+            for row in stored.rows["trials"]
+            if (row["target"], row["wall_offset_ns"]) == (target, session) and row["status"] != "skipped"
+        ]
+        for number, (at_ns, state) in enumerate(zip(stamps, ("closed", "open", "half_open", "closed"), strict=True)):
+            fields = {"reason": "share", "failures": 3, "calls": 5, "openings": 1, "asked_s": 0.25}
+            detail = json.dumps(fields if state == "open" else {"reason": "start"} if number == 0 else {})
+            at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=(at_ns + session) // 1000)
+            row = {"run_id": "r1", "wall_offset_ns": session, "at_ns": at_ns, "happened_at": at, "kind": "breaker"}
+            stored.rows["events"].append({**row, "target": target, "name": state, "detail": detail})
+            end = stamps[number + 1] if number < 3 else max([at_ns, *ends])
+            wanted = {"target": target, "stay": len(expected) % 8 + 1, "state": state, "lasted_s": (end - at_ns) / 1e9}
+            expected.append({**wanted, "failures": 3 if state == "open" else None})
+    stored.rows["events"].append({"run_id": "r1", "at_ns": 5, "kind": "load", "name": "capped", "detail": "{}"})
+    rng.shuffle(stored.rows["events"])
+    found = ask("breaker", stored.write(tmp_path))
+    same(found, expected)
+    opened = next(row for row in found if row["state"] == "open")
+    assert (opened["reason"], opened["calls"], opened["openings"], opened["asked_s"]) == ("share", 5, 1, 0.25)
+    assert found[0]["reason"] == "start"

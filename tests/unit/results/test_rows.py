@@ -95,11 +95,11 @@ def test_an_event() -> None:
     assert set(row) == set(TABLES["events"].names)
     assert (row["at_ns"], row["kind"], row["target"], row["name"]) == (250, "breaker", "sim", "opened")
     assert (row["value"], row["detail"]) == (2.0, '{"value": 2, "of": "é"}')
-    assert row["at"] == datetime(2026, 11, 21, 8, 15, 1, tzinfo=UTC)
+    assert row["happened_at"] == datetime(2026, 11, 21, 8, 15, 1, tzinfo=UTC)
     assert table("events", [row]).schema.equals(TABLES["events"])
 
 
 @pytest.mark.parametrize("value", [None, True, "inf"])
 def test_an_event_without_a_number_or_a_date(value: object) -> None:
     row = event_row("r", None, Event(1, "load", "capped", fields={} if value is None else {"value": value}))
-    assert (row["value"], row["at"], row["wall_offset_ns"], row["target"]) == (None, None, None, "")
+    assert (row["value"], row["happened_at"], row["wall_offset_ns"], row["target"]) == (None, None, None, "")
