@@ -17,11 +17,13 @@ from benchbook.stats import calibration
 
 @dataclass(frozen=True, slots=True)
 class Selfcheck:
-    """harness: `measure.harness.FIGURES`; calibration: `stats.calibration.FIGURES`; dead: workers without an end."""
+    """harness: `measure.harness.FIGURES`; calibration: `stats.calibration.FIGURES`; dead: workers without an end;
+    profiled: a session of the run was profiled."""
 
     harness: Mapping[str, float | None]
     calibration: Mapping[str, float | None]
     dead: tuple[str, ...] = ()
+    profiled: bool = False
 
     def columns(self) -> dict[str, float | None]:
         """As columns of `runs`."""
@@ -42,7 +44,8 @@ def selfcheck(events: pa.Table, segments: Sequence[Segment]) -> Selfcheck:
         elif row["name"] == harness.CALIBRATION:
             found.append(fields)
     dead = tuple(_worker(one) for one in segments if one.start.get("worker") is not None and one.end is None)
-    return Selfcheck(harness.summary(seconds.items()), calibration.of_run(found), dead)
+    profiled = any(one.start.get("profiled") for one in segments)
+    return Selfcheck(harness.summary(seconds.items()), calibration.of_run(found), dead, profiled)
 
 
 def _worker(segment: Segment) -> str:

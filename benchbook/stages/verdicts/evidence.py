@@ -64,7 +64,8 @@ class Loads:
 
 @dataclass(frozen=True)
 class Evidence:
-    """trials, calls: stored tables, whole; harness: `Summary` fields of the run's harness; dead_workers: names.
+    """trials, calls: stored tables, whole; harness: `Summary` fields of the run's harness; dead_workers: names;
+    profiled: profilers ran in the measuring process.
 
     asked: by target, dataset and test case.
     """
@@ -77,6 +78,7 @@ class Evidence:
     asked: Callable[[str, str, str], Asked] = lambda _target, _dataset, _test: Asked()
     harness: Mapping[str, float | None] = field(default_factory=dict)
     dead_workers: Sequence[str] = ()
+    profiled: bool = False
 
     @cached_property
     def attempted(self) -> pa.Table:

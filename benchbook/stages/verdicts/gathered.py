@@ -36,6 +36,7 @@ def evidence(
         asked=lambda target, dataset, test_id: asked(found.plan, target, dataset, test_id),
         harness=seen.harness,
         dead_workers=seen.dead,
+        profiled=seen.profiled,
     )
 
 

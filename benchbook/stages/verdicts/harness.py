@@ -30,13 +30,15 @@ _FIGURES = {
 
 
 def harness(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
-    """Saturation, pauses, and a wall clock that was set."""
+    """Profilers, saturation, pauses, and a wall clock that was set."""
+    if evidence.profiled:
+        yield Reason("profiled", "the harness was profiled while it measured, which slows it")
     seen = evidence.harness
     if (seen.get("seconds") or 0) >= LEAST_S:
         for code, (name, sentence) in _FIGURES.items():
             value, limit = seen.get(name), getattr(limits, name)
             if value is not None and limit is not None and value > limit:
-                said = f"{sentence.format(value, seen.get('loop_lag_max_ms') or 0, limit)} may be"
+                said = sentence.format(value, seen.get("loop_lag_max_ms") or 0, limit)
                 yield Reason(code, said, value, limit, severity=beyond(value, limit, limits.invalid_factor))
     yield from _clock(evidence, limits)
 

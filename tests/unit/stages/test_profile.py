@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from benchbook.results import journal
+from benchbook.results.store import read_table
 from benchbook.stages.execute import execute, execute_apart
 from benchbook.stages.profile import _SIZES, Memory, Samples
+from benchbook.stages.store import store
 
 
 def test_a_profiled_run_keeps_its_profiles_and_says_so(bench: Any) -> None:
@@ -25,10 +27,13 @@ def test_a_profiled_run_keeps_its_profiles_and_says_so(bench: Any) -> None:
     }
     assert "benchbook/runner/session.py" in (folder / "cpu.txt").read_text()
     speedscope = json.loads((folder / "cpu.speedscope.json").read_text())
-    assert any("runner/loop.py" in frame["file"] for frame in speedscope["shared"]["frames"])
+    assert any("runner/session.py" in (frame["file"] or "") for frame in speedscope["shared"]["frames"])
     assert "grown most" in (folder / "memory.txt").read_text()
     run = journal.read_run(bench.results, done.run_id)
     assert run.segments[0].start["profiled"] is True
+    store(bench.job(), done.run_id)
+    verdict = read_table(bench.results, "runs", [done.run_id])[0].to_pylist()[0]
+    assert "the harness was profiled while it measured, which slows it" in verdict["reasons"]
     assert done.progress["succeeded"] == len(list(run.trials())) == 12
 
 

@@ -189,6 +189,10 @@ def test_a_worker_that_died_is_named() -> None:
     assert found.sentences == ("worker 1 (process 9) ended without a word; what it had finished is kept",)
 
 
+def test_a_profiled_run_is_degraded() -> None:
+    assert judged(replace(EMPTY, profiled=True)) == [("profiled", "DEGRADED", None, None)]
+
+
 # ---------------------------------------------------------------- the load
 
 
