@@ -43,6 +43,8 @@ class Provider(Protocol):
     target: Target
     wire_name: str
     wire: Wire
+    repeatable: bool
+    """Whether a prepared request may be sent again as it is: not where each one is signed for its moment."""
 
     @property
     def secrets(self) -> tuple[str, ...]:

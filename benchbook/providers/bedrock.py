@@ -41,6 +41,8 @@ _TOO_OLD_NS = 300 * 1_000_000_000
 class Bedrock:
     """A `Provider` for one Bedrock target."""
 
+    repeatable = False
+
     def __init__(self, target: Target) -> None:
         self.target = target
         self.wire_name = target.wire or WIRES[0]

@@ -7,12 +7,14 @@ paces, so that no decode holds the loop while other answers arrive.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchbook.clock import monotonic_ns
-from benchbook.errors import BenchbookError, WireError
+from benchbook.errors import BenchbookError, ProviderError, WireError
 from benchbook.providers import Provider
+from benchbook.providers.connection import Over, Receiving
 from benchbook.providers.http import Exchange
-from benchbook.providers.transport import Transport
+from benchbook.providers.transport import Outgoing, Transport
 from benchbook.records import ModelRequest
 from benchbook.wire import Wire
 
@@ -28,6 +30,8 @@ class Asked:
     deadline_ns: int
     backoff_ns: int = 0
     turn: int = 1
+    over: Over | None = None
+    """Told at once, before anything is decoded, when a complete HTTP 200 is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +51,45 @@ class RawCall:
         return sum(map(len, self.exchange.piece_bodies))
 
 
-async def attempt(provider: Provider, transport: Transport, request: ModelRequest, asked: Asked) -> RawCall:
+class Outbox:
+    """Requests made ready, and the transport that sends them. What is asked again (the same request object) is
+    encoded once, unless it has to be signed anew each time."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self._kept: dict[tuple[str, int], tuple[ModelRequest, Outgoing]] = {}
+
+    def ready(self, provider: Provider, request: ModelRequest) -> Outgoing:
+        """The request as bytes. Raises WireError, CredentialError, ProviderError."""
+        key = (provider.target.name, id(request))
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] is request:
+            return kept[1]
+        outgoing = self.transport.ready(provider.prepare(request))
+        if provider.repeatable and len(outgoing.payload) <= _KEPT_BYTES:
+            if len(self._kept) >= _KEPT_REQUESTS:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = request, outgoing
+        return outgoing
+
+
+_KEPT_REQUESTS, _KEPT_BYTES = 1_024, 16 * 1_024
+
+
+async def attempt(provider: Provider, outbox: Outbox, request: ModelRequest, asked: Asked) -> RawCall:
     """Make the call once. Raises asyncio.CancelledError and nothing else that a provider could cause."""
-    exchange = await _exchanged(provider, transport, request, asked)
+    exchange = await _exchanged(provider, outbox, request, asked)
     return RawCall(asked, request.model, request.stream, exchange, provider.wire, provider.secrets)
 
 
-async def _exchanged(provider: Provider, transport: Transport, request: ModelRequest, asked: Asked) -> Exchange:
+async def _exchanged(provider: Provider, outbox: Outbox, request: ModelRequest, asked: Asked) -> Exchange:
     try:
-        prepared = provider.prepare(request)
+        outgoing = outbox.ready(provider, request)
     except WireError as error:
         return Exchange(closed_ns=monotonic_ns(), error_kind="bad_request", error_message=f"not sent: {error}")
+    except ProviderError as error:
+        return Exchange(closed_ns=monotonic_ns(), error_kind=error.kind, error_message=error.message)
     except BenchbookError as error:
         return Exchange(closed_ns=monotonic_ns(), error_kind="auth", error_message=f"not sent: {error}")
-    return await transport.exchange(prepared, asked.deadline_ns)
+    receive = Receiving if asked.over is None else partial(Receiving, over=asked.over)
+    return await outbox.transport.exchange(outgoing, asked.deadline_ns, receive)

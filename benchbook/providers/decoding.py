@@ -26,11 +26,13 @@ class Decoding:
     """The decoding of one attempt. Call `step` until it returns True, then read `result`.
 
     now: the wall time that a Retry-After date without a `Date` beside it is measured from; None reads the clock.
+    bodies: which answers keep their raw body and its pieces: `all`, `failures` or `none`.
     """
 
-    def __init__(self, raw: RawCall, now: datetime | None = None) -> None:
+    def __init__(self, raw: RawCall, now: datetime | None = None, bodies: str = "all") -> None:
         self._raw = raw
         self._now = now
+        self._bodies = bodies
         self._gathering = Gathering(streamed=raw.streamed)
         self._wire_error: str | None = None
         self._work = self._decode()
@@ -118,7 +120,7 @@ class Decoding:
             usage=gathered.usage,
             reported=gathered.reported,
         )
-        return call, self._answer()
+        return call, self._answer(keep_body=self._bodies == "all" or (self._bodies == "failures" and kind is not None))
 
     def _verdict(self) -> tuple[str | None, str | None]:
         """Error kind and message, or two times None."""
@@ -154,17 +156,17 @@ class Decoding:
             return "protocol", "a stream was asked for, and the answer is one JSON object"
         return "truncated", "the stream ended without its closing event"
 
-    def _answer(self) -> Answer:
+    def _answer(self, *, keep_body: bool) -> Answer:
         exchange, gathered, secrets = self._raw.exchange, self._gathering, self._raw.secrets
         segments: dict[int, int] = {}
-        for stamp, piece in exchange.pieces:  # what one segment brought is one piece
+        for stamp, piece in exchange.pieces if keep_body else ():  # what one segment brought is one piece
             segments[stamp] = segments.get(stamp, 0) + len(piece)
         return Answer(
             call_id=self._raw.asked.call_id,
             text=keys.hide(gathered.text, secrets),
             reasoning=keys.hide(gathered.reasoning, secrets),
             tool_calls=gathered.tool_calls,
-            body=keys.mask(exchange.body, secrets),
+            body=keys.mask(exchange.body, secrets) if keep_body else b"",
             piece_at_ns=tuple(segments),
             piece_sizes=tuple(segments.values()),
         )

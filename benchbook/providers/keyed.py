@@ -40,6 +40,8 @@ class Api:
 class KeyedApi:
     """A `Provider` over an `Api`."""
 
+    repeatable = True
+
     def __init__(self, target: Target, api: Api) -> None:
         self.target = target
         self.wire_name = api.wire_name

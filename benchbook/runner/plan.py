@@ -8,10 +8,10 @@ targets are interleaved one by one, so that drift hits all of them alike.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from benchbook.datasets.nonce import after_shared, at_start, nonce
 from benchbook.errors import PlanError
 from benchbook.providers import require_known
 from benchbook.records import Case, Dataset, ModelRequest, Params, PlannedTrial, Target, ToolSpec
+from benchbook.runner.trials import Lane, Trials
 from benchbook.schedules import Load, load_of, starts_ns
 
 _SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
@@ -46,11 +47,13 @@ class Plan:
     datasets: tuple[Dataset, ...]
     targets: Mapping[str, Target]
     prompts: Mapping[tuple[str, str], Prompt]
-    trials: tuple[PlannedTrial, ...]
+    trials: Trials
     plan_hash: str
     workload_hash: str
     salt: str = ""
     """Of the nonces: the run's id, once there is a run."""
+    requests: dict[tuple[str, str, str], ModelRequest] = field(default_factory=dict, repr=False, compare=False)
+    """Requests that were asked for, by (target, dataset, test id)."""
 
     @property
     def own_requests(self) -> bool:
@@ -63,10 +66,15 @@ class Plan:
         return load_of(self.spec.load_fields())
 
     def request(self, trial: PlannedTrial) -> ModelRequest:
-        """What this trial asks of its target; the same for every trial of a case unless `own_requests`."""
-        target, prompt = self.targets[trial.target], self.prompts[trial.dataset, trial.test_id]
+        """What this trial asks of its target: the same object for every trial of a case, so that it is encoded only
+        once, unless `own_requests`."""
+        key = (trial.target, trial.dataset, trial.test_id)
+        target, prompt = self.targets[trial.target], self.prompts[key[1:]]
         if not self.own_requests:
-            return self.request_to(target, prompt)
+            found = self.requests.get(key)
+            if found is None:
+                found = self.requests[key] = self.request_to(target, prompt)
+            return found
         mark = nonce(self.salt, trial.seed)
         if self.spec.execute.cache == "cold":
             marked = at_start(prompt.rendered, mark)
@@ -95,8 +103,8 @@ def freeze(spec: PlanSpec, datasets: Sequence[Dataset]) -> Plan:
     prompts = {(dataset.name, case.id): _prompt(dataset, case) for dataset in datasets for case in dataset.cases}
     inputs = {"dataset_hashes": {d.name: d.sha256 for d in datasets}, "simulator_law": _law_sha256(spec)}
     plan_hash = digest({**spec.measured(), **inputs, **_cassettes_sha256(spec)})
-    plan = Plan(spec, tuple(datasets), targets, prompts, (), plan_hash, _workload_hash(spec, targets, prompts))
-    return replace(plan, trials=tuple(_expand(plan)))
+    plan = Plan(spec, tuple(datasets), targets, prompts, Trials(), plan_hash, _workload_hash(spec, targets, prompts))
+    return replace(plan, trials=_expand(plan))
 
 
 def digest(value: Any) -> str:
@@ -197,53 +205,54 @@ def _pacing(spec: PlanSpec) -> dict[str, Any]:
     return found
 
 
-def _expand(plan: Plan) -> Iterator[PlannedTrial]:
-    lanes = [_lane(plan, target) for target in plan.targets.values()]
-    position = 0
-    for row in zip_longest(*lanes):
-        for trial in row:
-            if trial is not None:
-                yield replace(trial, position=position)
-                position += 1
+def _expand(plan: Plan) -> Trials:
+    names = list(plan.targets)
+    return Trials(tuple(_lane(plan, plan.targets[name], (place, len(names))) for place, name in enumerate(names)))
 
 
-def _lane(plan: Plan, target: Target) -> list[PlannedTrial]:
+def _lane(plan: Plan, target: Target, place: tuple[int, int]) -> Lane:
     """One target's trials in order, warm-up first, with intended starts for an open loop."""
     execute = plan.spec.execute
     units = [(prompt, workload) for prompt in plan.prompts.values() for workload in execute.workloads]
-    lane = _shuffled(plan, target, "warmup", [(p, w, n) for p, w in units for n in range(execute.warmup)])
-    warmup = len(lane)
     load = plan.load
     count = execute.trials if load.count is None else load.count
+    order = _shuffled(plan, target, "warmup", _codes(len(units), range(execute.warmup)))
+    warmup = len(order)
     if count is None:
-        lane += _shuffled(plan, target, "measured", [(p, w, n) for p, w in units for n in range(execute.repetitions)])
+        order += _shuffled(plan, target, "measured", _codes(len(units), range(execute.repetitions)))
     else:
-        lane += _cycled(plan, target, units, count)
-    offsets = starts_ns(load, warmup, len(lane) - warmup, derived_seed(execute.seed, "arrivals", target.name))
-    if offsets is None:
-        return lane
-    return [replace(trial, intended_offset_ns=at) for trial, at in zip(lane, offsets, strict=True)]
+        order += _cycled(plan, target, len(units), count)
+
+    def make(unit: int, phase: str, repetition: int) -> PlannedTrial:
+        prompt, workload = units[unit]
+        return _trial(plan, (prompt, target, workload, phase, repetition))
+
+    seed = derived_seed(execute.seed, "arrivals", target.name)
+    offsets = starts_ns(load, warmup, len(order) - warmup, seed)
+    return Lane(target.name, make, max(1, len(units)), order, warmup, offsets, *place)
 
 
-def _shuffled(
-    plan: Plan, target: Target, phase: str, units: Sequence[tuple[Prompt, str, int]], *purpose: int
-) -> list[PlannedTrial]:
-    """The trials of (prompt, workload, repetition), in an order of their own seed."""
-    part = [_trial(plan, (prompt, target, workload, phase, n)) for prompt, workload, n in units]
-    random.Random(derived_seed(plan.spec.execute.seed, "order", target.name, phase, *purpose)).shuffle(part)  # noqa: S311
-    return part
+def _codes(units: int, repetitions: Sequence[int]) -> list[int]:
+    """A number for each (unit, repetition), unit by unit."""
+    return [repetition * units + unit for unit in range(units) for repetition in repetitions]
 
 
-def _cycled(plan: Plan, target: Target, units: Sequence[tuple[Prompt, str]], count: int) -> list[PlannedTrial]:
+def _shuffled(plan: Plan, target: Target, phase: str, codes: list[int], *purpose: int) -> array[int]:
+    """The trials of those codes, in an order of their own seed."""
+    random.Random(derived_seed(plan.spec.execute.seed, "order", target.name, phase, *purpose)).shuffle(codes)  # noqa: S311
+    return array("q", codes)
+
+
+def _cycled(plan: Plan, target: Target, units: int, count: int) -> array[int]:
     """`count` measured trials: passes over all cases, each a repetition in an order of its own, the last one cut."""
     if count > MOST_TRIALS:
         raise PlanError(
             plan.spec.source, f"the load holds {count:,} trials a target", f"at most {MOST_TRIALS:,}: shorten it"
         )
-    lane: list[PlannedTrial] = []
-    for repetition in range(-(-count // len(units)) if units else 0):
-        lane += _shuffled(plan, target, "measured", [(p, w, repetition) for p, w in units], repetition)
-    return lane[:count]
+    order = array("q")
+    for repetition in range(-(-count // units) if units else 0):
+        order += _shuffled(plan, target, "measured", _codes(units, [repetition]), repetition)
+    return order[:count]
 
 
 def _trial(plan: Plan, unit: tuple[Prompt, Target, str, str, int]) -> PlannedTrial:

@@ -14,7 +14,7 @@ from benchbook.providers import Provider, proxy_env
 from benchbook.providers.capabilities import Capabilities
 from benchbook.providers.http import split_url
 from benchbook.providers.transport import Transport
-from benchbook.records import Target
+from benchbook.records import PlannedTrial, Target
 from benchbook.runner.plan import Plan, Prompt
 
 _CONNECT_S = 5.0
@@ -48,23 +48,31 @@ async def _connect_problem(url: str) -> str | None:
     return None
 
 
+Unit = tuple[str, str, str]
+"""What trials of one kind have in common: target, dataset, test id."""
+
+
+def unit_of(trial: PlannedTrial) -> Unit:
+    return trial.target, trial.dataset, trial.test_id
+
+
 async def skip_reasons(
     plan: Plan, providers: Mapping[str, Provider], transport: Transport
-) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """Ids of trials that a target can't do, with the reason, and the warnings to print (one a target and reason)."""
+) -> tuple[Mapping[Unit, str], tuple[str, ...]]:
+    """What a target can't do, with the reason, and the warnings to print (one a target and reason)."""
     unavailable = await asyncio.gather(
         *(_unavailable(target, providers[name], transport) for name, target in plan.targets.items())
     )
     missing = dict(zip(plan.targets, unavailable, strict=True))
-    reasons: dict[str, str] = {}
+    reasons: dict[Unit, str] = {}
     notes: dict[str, None] = {}
-    for trial in plan.trials:
-        target = plan.targets[trial.target]
-        prompt = plan.prompts[trial.dataset, trial.test_id]
-        reason = missing[trial.target] or incapable(plan, target, prompt, providers[trial.target].capabilities())
-        if reason:
-            reasons[trial.trial_id] = reason
-            notes[f"{trial.target}: skipped, {reason}"] = None
+    for name, target in plan.targets.items():
+        can = providers[name].capabilities()
+        for key, prompt in plan.prompts.items():
+            reason = missing[name] or incapable(plan, target, prompt, can)
+            if reason:
+                reasons[name, *key] = reason
+                notes[f"{name}: skipped, {reason}"] = None
     return reasons, tuple(notes)
 
 

@@ -6,11 +6,11 @@ Several processes of one run are told of as one: `merge` is pure and takes their
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchbook.records import PlannedTrial, Trial
+from benchbook.records import Trial
 from benchbook.runner.tally import Tally, merged
 
 _SUMS = ("planned", "earlier", "succeeded", "failed", "timed_out", "skipped", "in_flight", "spent_usd", "workers")
@@ -39,10 +39,10 @@ class Progress:
     ended: bool = False
     targets: dict[str, Tally] = field(default_factory=dict)
 
-    def expect(self, trials: Iterable[PlannedTrial]) -> None:
-        """Know each target's planned trials, before the first one is counted."""
-        for trial in trials:
-            self.tally(trial.target).planned += 1
+    def expect(self, planned: Mapping[str, int]) -> None:
+        """Know how many trials are planned for each target, before the first one is counted."""
+        for target, trials in planned.items():
+            self.tally(target).planned += trials
 
     def tally(self, target: str) -> Tally:
         """What has come of a target."""

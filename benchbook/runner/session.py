@@ -9,11 +9,9 @@ another session in the same folder.
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,20 +19,18 @@ from typing import Any
 from benchbook import clock
 from benchbook.datasets import to_dict
 from benchbook.errors import PlanError, WireError
-from benchbook.measure.cost import cost_usd
 from benchbook.providers import Provider, open_provider
 from benchbook.providers.transport import Transport
-from benchbook.records import PlannedTrial, Trial
 from benchbook.results import journal
 from benchbook.runner.descriptors import allow_most
-from benchbook.runner.loop import Desk, Loop
+from benchbook.runner.desk import Desk
+from benchbook.runner.lanes import Share
+from benchbook.runner.measuring import Left, Measuring, OnProgress
 from benchbook.runner.plan import Plan
-from benchbook.runner.preflight import reachable, skip_reasons
+from benchbook.runner.preflight import Unit, reachable, skip_reasons
 from benchbook.runner.progress import Progress
 from benchbook.runner.provenance import harness, provenance
 from benchbook.runner.simulated import StandIns, addressed, stand_ins
-
-OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +80,6 @@ class Session:
     def __init__(self, plan: Plan, orders: Orders, on_progress: OnProgress | None) -> None:
         self._plan, self._orders = plan, orders
         self._on_progress = on_progress or (lambda _progress: None)
-        self._stopped_by: str | None = None
 
     async def run(self, found: StandIns) -> Outcome:
         """Refuse or run. `found`: the simulator and the cassettes, where the plan has targets that use them."""
@@ -97,11 +92,10 @@ class Session:
             if self._orders.preflight:
                 await reachable({name: self._address(name, provider) for name, provider in providers.items()})
             skips, notes = await skip_reasons(self._plan, providers, transport)
-            run_id, done = self._open_run()
+            run_id = self._open_run()
             self._plan = replace(self._plan, salt=run_id)
-            return await self._record(
-                run_id, done, Desk(self._plan, providers, transport), (skips, (*found.notes, *notes))
-            )
+            desk = Desk(self._plan, providers, transport)
+            return await self._record(run_id, desk, skips, (*found.notes, *notes))
         finally:
             await transport.close()
 
@@ -112,17 +106,11 @@ class Session:
         except WireError as error:
             raise PlanError(f"target {name}", str(error), "choose another model or wire") from None
 
-    async def _record(
-        self, run_id: str, done: Mapping[str, Trial], desk: Desk, preflight: tuple[Mapping[str, str], tuple[str, ...]]
-    ) -> Outcome:
-        skips, notes = preflight
+    async def _record(self, run_id: str, desk: Desk, skips: Mapping[Unit, str], notes: tuple[str, ...]) -> Outcome:
         progress = Progress(run_id, planned=len(self._plan.trials))
-        progress.expect(self._plan.trials)
-        for trial in done.values():
-            self._take(progress, trial)
-        progress.earlier = progress.done
-        todo = [planned for planned in self._plan.trials if planned.trial_id not in done]
-        if not todo:
+        progress.expect({lane.target: len(lane) for lane in self._plan.trials.lanes})
+        left = Left(self._plan, self._done(run_id, progress), skips)
+        if not progress.not_started:
             return Outcome(run_id, journal.FINISHED, progress, (*notes, f"run {run_id} misses nothing"))
         facts = {
             "wall_offset_ns": clock.wall_offset_ns(clock.SystemClock()),
@@ -130,23 +118,30 @@ class Session:
             **self._orders.facts,
         }
         with journal.JournalWriter(self._orders.results, run_id, facts) as writer:
-            for planned in todo:
-                if planned.trial_id in skips:
-                    writer.append(self._take(progress, _skipped(planned, skips[planned.trial_id])))
-            loop = Loop(self._plan, [planned for planned in todo if planned.trial_id not in skips], desk)
-            self._begin(loop, progress)
-            with _unpaused():
-                await self._follow(loop, progress, writer)
-            status = self._status(progress)
+            measuring = Measuring(left, desk, writer, progress)
+            status = await measuring.run(Share(clock.monotonic_ns()), self._budget_usd(), self._on_progress)
             writer.finish(status, progress.fields())
         return Outcome(run_id, status, progress, notes)
 
-    def _open_run(self) -> tuple[str, dict[str, Trial]]:
-        """The run's folder, new or resumed: its id and the trials that it already holds."""
+    def _budget_usd(self) -> float | None:
+        return self._orders.budget_usd or self._plan.spec.execute.budget_usd
+
+    def _done(self, run_id: str, progress: Progress) -> frozenset[str]:
+        """Ids of the trials that the run already holds; they are counted."""
+        if not self._orders.resume:
+            return frozenset()
+        counting = Left(self._plan, frozenset(), {})
+        done = set()
+        for trial in journal.read_run(self._orders.results, run_id).trials():
+            counting.count(progress, trial)
+            done.add(trial.planned.trial_id)
+        progress.earlier = progress.done
+        return frozenset(done)
+
+    def _open_run(self) -> str:
+        """The run's folder, new or resumed: its id."""
         if self._orders.resume:
-            run_id = journal.find_run(self._orders.results, self._orders.resume)
-            stored = journal.read_run(self._orders.results, run_id)
-            return run_id, {trial.planned.trial_id: trial for trial in stored.trials()}
+            return journal.find_run(self._orders.results, self._orders.resume)
         run_id = journal.mint_run_id(clock.SystemClock(), random.SystemRandom())
         manifest = {
             "run_id": run_id,
@@ -161,78 +156,7 @@ class Session:
         }
         datasets = [{"path": d.path, "sha256": d.sha256, "content": to_dict(d)} for d in self._plan.datasets]
         journal.create_run(self._orders.results, run_id, manifest, datasets, checks=self._orders.checks)
-        return run_id, {}
-
-    def _begin(self, loop: Loop, progress: Progress) -> None:
-        self._loop, self._progress = loop, progress
-        running = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                running.add_signal_handler(number, self._interrupt)
-            except (ValueError, RuntimeError, NotImplementedError):  # not in the main thread: the caller decides
-                return
-
-    def _interrupt(self) -> None:
-        """First signal: what is in flight may end. Second: it may not."""
-        if self._stopped_by == "interrupted":
-            self._loop.abandon()
-        self._stopped_by = "interrupted"
-        self._loop.stop()
-
-    async def _follow(self, loop: Loop, progress: Progress, writer: journal.JournalWriter) -> None:
-        started_ns = clock.monotonic_ns()
-        ticking = asyncio.create_task(self._tick(loop, progress, started_ns))
-        try:
-            async for trial in loop.finished():
-                writer.append(self._take(progress, trial))
-                self._keep_to_budget(progress)
-        finally:
-            ticking.cancel()
-            self._report(loop, progress, started_ns)
-
-    async def _tick(self, loop: Loop, progress: Progress, started_ns: int) -> None:
-        while True:
-            self._report(loop, progress, started_ns)
-            gc.collect(0)
-            await asyncio.sleep(0.25)
-
-    def _report(self, loop: Loop, progress: Progress, started_ns: int) -> None:
-        progress.in_flight, progress.current = loop.pulse.in_flight, loop.pulse.current
-        progress.elapsed_s = (clock.monotonic_ns() - started_ns) / 1e9
-        self._on_progress(progress)
-
-    def _take(self, progress: Progress, trial: Trial) -> Trial:
-        """Count a finished trial and what its calls cost, as far as that is known."""
-        price = self._plan.targets[trial.planned.target].price
-        progress.count(trial, [cost_usd(price, call.usage)[0] for call in trial.calls])
-        return trial
-
-    def _keep_to_budget(self, progress: Progress) -> None:
-        budget = self._orders.budget_usd or self._plan.spec.execute.budget_usd
-        if budget is not None and progress.spent_usd >= budget and self._stopped_by is None:
-            self._stopped_by = "budget"
-            self._loop.stop()
-
-    def _status(self, progress: Progress) -> str:
-        return "finished" if progress.not_started == 0 else self._stopped_by or "interrupted"
-
-
-@contextmanager
-def _unpaused() -> Iterator[None]:
-    """No garbage collection of its own accord: what is there is frozen, and young cycles are swept with each tick."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
-
-
-def _skipped(trial: PlannedTrial, reason: str) -> Trial:
-    now_ns = clock.monotonic_ns()
-    return Trial(trial, "skipped", now_ns, now_ns, now_ns, error_message=reason)
+        return run_id
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -36,10 +36,9 @@ async def run(planned: PlannedTrial, desk: Desk, slot: Slot) -> Trial:
             taken_up_ns=started_ns,
             deadline_ns=deadline_ns,
             backoff_ns=backoff_ns,
+            over=slot.release,
         )
         raw = await desk.attempt(provider, request, asked)
-        if raw.exchange.status == 200 and raw.exchange.error_kind is None:
-            slot.release(raw.exchange.closed_ns)
         call, answer = await desk.decode(raw)
         calls.append(call)
         answers.append(answer)

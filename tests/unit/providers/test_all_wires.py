@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchbook.providers import open_provider
-from benchbook.providers.calls import Asked, attempt
+from benchbook.providers.calls import Asked, Outbox, attempt
 from benchbook.providers.decoding import decode
 from benchbook.providers.http import HttpRequest
 from benchbook.providers.transport import Transport
@@ -70,7 +70,7 @@ async def asked(
     provider = open_provider(target)
     provider.check()
     request = ModelRequest(target.model, (Message("user", prompt),), params=Params(max_tokens=100), **more)
-    return decode(await attempt(provider, transport, request, Asked("c-1", 1, 0, 0, soon(seconds))))
+    return decode(await attempt(provider, Outbox(transport), request, Asked("c-1", 1, 0, 0, soon(seconds))))
 
 
 def target(wire: tuple[str, str, str], address: str, model: str) -> Target:

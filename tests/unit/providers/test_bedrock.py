@@ -20,7 +20,7 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from benchbook.errors import CredentialError, ProviderError
 from benchbook.providers import open_provider
 from benchbook.providers.bedrock import Bedrock, Signer
-from benchbook.providers.calls import Asked, attempt
+from benchbook.providers.calls import Asked, Outbox, attempt
 from benchbook.providers.transport import Transport
 from benchbook.records import Message, ModelRequest, Target
 from tests.unit.providers.scripted_server import ScriptedServer, answer, serving, soon
@@ -108,7 +108,7 @@ async def test_our_signature_is_the_one_boto3_would_make(transport: Transport, m
     async with ScriptedServer(serving(OK)) as server:
         provider = open_provider(target(f"http://127.0.0.1:{server.port}", model))
         ask = ModelRequest(model, ASK.messages, stream=False)
-        raw = await attempt(provider, transport, ask, Asked("c", 1, 0, 0, soon()))
+        raw = await attempt(provider, Outbox(transport), ask, Asked("c", 1, 0, 0, soon()))
         ours = server.requests[0]
         assert raw.exchange.status == 200
         assert sent_authorization(ours) == signature_again(ours, server.port, "eu-central-1")

@@ -7,7 +7,7 @@ import pytest
 
 from benchbook.errors import CredentialError, PlanError, ProviderError, UserError
 from benchbook.providers import PROVIDERS, ModelInfo, open_provider
-from benchbook.providers.calls import Asked, attempt
+from benchbook.providers.calls import Asked, Outbox, attempt
 from benchbook.providers.decoding import decode
 from benchbook.providers.keyed import deadline_in
 from benchbook.providers.ollama import base_url
@@ -205,7 +205,7 @@ async def test_an_attempt_over_a_socket(transport: Transport) -> None:
     )
     async with ScriptedServer(serving(chunked(*pieces))) as server:
         provider = open_provider(target("openai", server.url))
-        raw = await attempt(provider, transport, ASK, asked())
+        raw = await attempt(provider, Outbox(transport), ASK, asked())
     call, said = decode(raw)
     assert (call.error_kind, said.text, call.model_requested, call.model_served) == (None, "Hello", "m", "m-1")
     assert call.cold
@@ -219,7 +219,7 @@ async def test_a_key_is_in_no_part_of_what_is_kept(transport: Transport, monkeyp
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     body = orjson.dumps({"error": {"message": f"Incorrect API key provided: {KEY}", "type": "auth"}})
     async with ScriptedServer(serving(answer(body, "401 Unauthorized"))) as server:
-        raw = await attempt(open_provider(target("openai", server.url)), transport, ASK, asked())
+        raw = await attempt(open_provider(target("openai", server.url)), Outbox(transport), ASK, asked())
         assert KEY.encode() in server.requests[0]
     call, said = decode(raw)
     assert call.error_kind == "auth"
@@ -229,10 +229,10 @@ async def test_a_key_is_in_no_part_of_what_is_kept(transport: Transport, monkeyp
 
 
 async def test_what_can_t_be_prepared_is_a_failed_call_that_was_never_sent(transport: Transport) -> None:
-    call, _ = decode(await attempt(open_provider(target("openai")), transport, ASK, asked()))
+    call, _ = decode(await attempt(open_provider(target("openai")), Outbox(transport), ASK, asked()))
     assert (call.error_kind, call.sent_ns) == ("auth", None)
     assert "$OPENAI_API_KEY" in (call.error_message or "")
     odd = target("bedrock", "http://127.0.0.1:9", wire="bedrock_invoke")
-    call, _ = decode(await attempt(open_provider(odd), transport, ASK, asked()))
+    call, _ = decode(await attempt(open_provider(odd), Outbox(transport), ASK, asked()))
     assert (call.error_kind, call.sent_ns) == ("bad_request", None)
     assert "InvokeModel" in (call.error_message or "")

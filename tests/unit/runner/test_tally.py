@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from statistics import median
 from typing import Any
 
@@ -28,7 +29,7 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
 
 def counted(trials: list[Trial]) -> Progress:
     progress = Progress("r", planned=len(trials), elapsed_s=2.0)
-    progress.expect(trial.planned for trial in trials)
+    progress.expect(Counter(trial.planned.target for trial in trials))
     for trial in trials:
         progress.count(trial, [0.25 if call.error_kind is None else None for call in trial.calls])
     return progress

@@ -1,0 +1,107 @@
+"""Decodes ended calls, one at a time, when no socket has anything to say.
+
+Between two slices of decoding the loop's own poller is asked whether input waits; if so, the sockets come first. Only
+a backlog that has grown too large or too old is decoded regardless, in slices that hold the loop for at most a
+millisecond. `full` tells a closed loop to hold its next trials back until there is room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import deque
+from collections.abc import Callable
+
+from benchbook.clock import monotonic_ns
+from benchbook.providers.calls import RawCall
+from benchbook.providers.decoding import Decoding
+from benchbook.records import Answer, Call
+
+IDLE_SLICE_NS = 250_000
+"""Decoded between two looks at the sockets."""
+URGENT_SLICE_NS = 900_000
+_MOST_CALLS, _MOST_BYTES = 128, 4 << 20
+"""Backlog up to which the sockets come first."""
+_FULL_CALLS, _FULL_BYTES = 1_024, 24 << 20
+"""Backlog from which on no closed loop takes up another trial."""
+_OLDEST_NS = 50_000_000
+"""A retry and a conversation's next turn wait for their decode: not longer than this and the time it takes."""
+
+Decoded = tuple[Call, Answer]
+
+
+class Decoder:
+    """bodies: which raw bodies the answers keep: `all`, `failures` or `none`."""
+
+    def __init__(self, bodies: str = "all") -> None:
+        self._bodies = bodies
+        self._waiting: deque[tuple[RawCall, int, asyncio.Future[Decoded]]] = deque()
+        self._bytes = 0
+        self._more = asyncio.Event()
+        self._on_room: list[Callable[[], None]] = []
+
+    async def decode(self, raw: RawCall) -> Decoded:
+        """The call's record and answer, once its turn has come."""
+        future: asyncio.Future[Decoded] = asyncio.get_running_loop().create_future()
+        self._waiting.append((raw, monotonic_ns(), future))
+        self._bytes += raw.received
+        self._more.set()
+        return await future
+
+    @property
+    def full(self) -> bool:
+        """More waits than should: let it be decoded before more is asked for."""
+        return len(self._waiting) >= _FULL_CALLS or self._bytes >= _FULL_BYTES
+
+    def on_room(self, call: Callable[[], None]) -> None:
+        """Have `call` called once, when `full` has become false."""
+        self._on_room.append(call)
+
+    async def work(self) -> None:
+        """Runs until cancelled."""
+        busy = _input_waits(asyncio.get_running_loop())
+        while True:
+            await self._more.wait()
+            while self._waiting:
+                while busy() and not self._urgent():  # noqa: ASYNC110 - not a poll: the sockets go first
+                    await asyncio.sleep(0)
+                await self._next(busy)
+            self._more.clear()
+
+    async def _next(self, busy: Callable[[], bool]) -> None:
+        raw, _, future = self._waiting.popleft()
+        decoding = Decoding(raw, bodies=self._bodies)
+        try:
+            while not decoding.step(URGENT_SLICE_NS if self._urgent() else IDLE_SLICE_NS):
+                if busy():
+                    await asyncio.sleep(0)
+            if not future.done():
+                future.set_result(decoding.result)
+        except Exception as error:  # noqa: BLE001 - a defect in decoding belongs to the trial that waits for it
+            if not future.done():
+                future.set_exception(error)
+        self._bytes -= raw.received
+        if self._on_room and not self.full:
+            waiting, self._on_room = self._on_room, []
+            for call in waiting:
+                call()
+        await asyncio.sleep(0)  # the trial that was decoded goes on, and so do the sockets
+
+    def _urgent(self) -> bool:
+        if not self._waiting:
+            return False
+        if len(self._waiting) > _MOST_CALLS or self._bytes > _MOST_BYTES:
+            return True
+        return monotonic_ns() - self._waiting[0][1] > _OLDEST_NS
+
+
+def _input_waits(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
+    """Asks the loop's own epoll, without waiting, whether any of its sockets is ready. A loop that does not show
+    its epoll is always taken to be busy: then decoding goes slice by slice, a round of the loop between two."""
+    backend = getattr(loop, "_get_backend_id", None)
+    if backend is None:
+        return lambda: True
+    poll = select.poll()
+    poll.register(backend(), select.POLLIN)
+    ask = poll.poll
+    return lambda: bool(ask(0))

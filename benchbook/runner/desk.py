@@ -1,0 +1,37 @@
+"""What workloads use: requests, providers, the transport, the decoder, the retry policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchbook.providers import Provider
+from benchbook.providers.calls import Asked, Outbox, RawCall, attempt
+from benchbook.providers.retry import RetryPolicy
+from benchbook.providers.transport import Transport
+from benchbook.records import Answer, Call, ModelRequest, PlannedTrial
+from benchbook.runner.decoder import Decoder
+from benchbook.runner.plan import Plan
+
+
+class Desk:
+    """One process's desk: all of its trials share it."""
+
+    def __init__(self, plan: Plan, providers: Mapping[str, Provider], transport: Transport) -> None:
+        execute = plan.spec.execute
+        self._plan, self._providers = plan, providers
+        self._outbox = Outbox(transport)
+        self.decoder = Decoder(plan.spec.store.bodies)
+        self.timeout_s = execute.timeout_s
+        self.retries = RetryPolicy(execute.retries.attempts, execute.retries.base_s, execute.retries.cap_s)
+
+    def request(self, trial: PlannedTrial) -> ModelRequest:
+        return self._plan.request(trial)
+
+    def provider(self, target: str) -> Provider:
+        return self._providers[target]
+
+    async def attempt(self, provider: Provider, request: ModelRequest, asked: Asked) -> RawCall:
+        return await attempt(provider, self._outbox, request, asked)
+
+    async def decode(self, raw: RawCall) -> tuple[Call, Answer]:
+        return await self.decoder.decode(raw)

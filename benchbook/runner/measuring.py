@@ -1,0 +1,161 @@
+"""The measuring itself, in one process: the loop, the journal it feeds, and what ends it early.
+
+A trial is in the journal before it counts. A signal or a spent budget ends it gracefully; a second signal at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from benchbook import clock
+from benchbook.measure.cost import cost_usd
+from benchbook.records import PlannedTrial, Trial
+from benchbook.results import journal
+from benchbook.runner.desk import Desk
+from benchbook.runner.lanes import Share
+from benchbook.runner.loop import Loop, Todo
+from benchbook.runner.plan import Plan
+from benchbook.runner.preflight import Unit, unit_of
+from benchbook.runner.progress import Progress
+from benchbook.runner.trials import Lane
+
+OnProgress = Callable[[Progress], None]
+_TICK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What of a plan is left to do: all but `done` (trial ids); what `skips` names is recorded and not tried."""
+
+    plan: Plan
+    done: frozenset[str]
+    skips: Mapping[Unit, str]
+
+    def todo(self, share: Share) -> dict[str, Todo]:
+        """A process's share of the trials, by target."""
+        return {lane.target: self._of(lane, share) for lane in self.plan.trials.lanes}
+
+    def skipped(self) -> Iterator[Trial]:
+        """The rows of what is not tried."""
+        targets = {target for target, _, _ in self.skips}
+        for lane in self.plan.trials.lanes:
+            if lane.target in targets:
+                yield from (_skipped(trial, self.skips[unit_of(trial)]) for trial in lane if self._is_skip(trial))
+
+    def count(self, progress: Progress, trial: Trial) -> None:
+        """Count a finished trial and what its calls cost, as far as that is known."""
+        price = self.plan.targets[trial.planned.target].price
+        progress.count(trial, [cost_usd(price, call.usage)[0] for call in trial.calls])
+
+    def _of(self, lane: Lane, share: Share) -> Todo:
+        if not self.done and not self.skips:
+            places: Iterator[int] = iter(range(len(lane)))
+            origin = lane.offsets_ns[0] if lane.offsets_ns else 0
+        else:
+            kept = [place for place, trial in enumerate(lane) if self._is_left(trial)]
+            places = iter(kept)
+            origin = lane.offsets_ns[kept[0]] if kept and lane.offsets_ns else 0
+        return Todo(self._dealt(lane, places, share), origin)
+
+    def _dealt(self, lane: Lane, places: Iterator[int], share: Share) -> Iterator[PlannedTrial]:
+        """The share's trials: dealt one by one to the processes, or, in a closed loop, to the slots."""
+        hands = self.plan.load.slots or share.of
+        for number, place in enumerate(places):
+            if number % hands % share.of == share.number:
+                yield lane[place]
+
+    def _is_left(self, trial: PlannedTrial) -> bool:
+        return trial.trial_id not in self.done and unit_of(trial) not in self.skips
+
+    def _is_skip(self, trial: PlannedTrial) -> bool:
+        return trial.trial_id not in self.done and unit_of(trial) in self.skips
+
+
+class Measuring:
+    """One process's measuring. Run it once."""
+
+    def __init__(self, left: Left, desk: Desk, writer: journal.JournalWriter, progress: Progress) -> None:
+        self._left, self._desk, self._writer, self._progress = left, desk, writer, progress
+        self._loop = Loop(left.plan, {}, desk, self._finished)
+        self._budget_usd: float | None = None
+        self._stopped_by: str | None = None
+
+    async def run(self, share: Share, budget_usd: float | None, on_progress: OnProgress) -> str:
+        """Measure the share; how it ended: `finished`, `interrupted` or `budget`. Raises StorageError."""
+        self._budget_usd = budget_usd
+        if share.number == 0:
+            for trial in self._left.skipped():
+                self._finished(trial)
+        self._loop = Loop(self._left.plan, self._left.todo(share), self._desk, self._finished)
+        self._listen()
+        started_ns = clock.monotonic_ns()
+        ticking = asyncio.create_task(self._tick(on_progress, started_ns))
+        try:
+            with _unpaused():
+                await self._loop.run(share)
+        finally:
+            ticking.cancel()
+            self._report(on_progress, started_ns)
+        return "finished" if self._progress.not_started == 0 else self._stopped_by or "finished"
+
+    def stop(self, reason: str) -> None:
+        """End gracefully: what is in flight may end."""
+        self._stopped_by = self._stopped_by or reason
+        self._loop.stop()
+
+    def interrupt(self) -> None:
+        """First time: what is in flight may end. Second time: it may not."""
+        if self._stopped_by == "interrupted":
+            self._loop.abandon()
+        self._stopped_by = "interrupted"
+        self._loop.stop()
+
+    def _listen(self) -> None:
+        running = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                running.add_signal_handler(number, self.interrupt)
+            except (ValueError, RuntimeError, NotImplementedError):  # not in the main thread: the caller decides
+                return
+
+    def _finished(self, trial: Trial) -> None:
+        self._left.count(self._progress, trial)
+        self._writer.append(trial)
+        if self._budget_usd is not None and self._progress.spent_usd >= self._budget_usd:
+            self.stop("budget")
+
+    async def _tick(self, on_progress: OnProgress, started_ns: int) -> None:
+        while True:
+            self._report(on_progress, started_ns)
+            gc.collect(0)
+            await asyncio.sleep(_TICK_S)
+
+    def _report(self, on_progress: OnProgress, started_ns: int) -> None:
+        pulse, progress = self._loop.pulse, self._progress
+        progress.in_flight = pulse.in_flight
+        progress.current = f"{pulse.current.test_id} @ {pulse.current.target}" if pulse.current else ""
+        progress.elapsed_s = (clock.monotonic_ns() - started_ns) / 1e9
+        on_progress(progress)
+
+
+@contextmanager
+def _unpaused() -> Iterator[None]:
+    """No garbage collection of its own accord: what is there is frozen, and young cycles are swept with each tick."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _skipped(trial: PlannedTrial, reason: str) -> Trial:
+    now_ns = clock.monotonic_ns()
+    return Trial(trial, "skipped", now_ns, now_ns, now_ns, error_message=reason)

@@ -1,0 +1,79 @@
+"""A plan's trials, each made when it is asked for: a million of them cost sixteen megabytes and no time.
+
+Per target a lane: its order as numbers, its intended starts as numbers. The lanes are interleaved one by one, so
+that drift hits all targets alike.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+from benchbook.records import PlannedTrial
+
+Make = Callable[[int, str, int], PlannedTrial]
+"""(unit, phase, repetition) -> the trial, without its position: a unit is a prompt and a workload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane(Sequence[PlannedTrial]):
+    """One target's trials in order, warm-up first.
+
+    order: per trial, repetition * units + unit; warmup: how many of them are warm-up; offsets_ns: intended starts,
+    None for a closed loop; place: the lane's number among `lanes`.
+    """
+
+    target: str
+    make: Make
+    units: int
+    order: array[int]
+    warmup: int
+    offsets_ns: array[int] | None
+    place: int = 0
+    lanes: int = 1
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedTrial: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PlannedTrial]: ...
+    def __getitem__(self, index: int | slice) -> PlannedTrial | Sequence[PlannedTrial]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        repetition, unit = divmod(self.order[index], self.units)
+        trial = self.make(unit, "warmup" if index < self.warmup else "measured", repetition)
+        offset_ns = None if self.offsets_ns is None else self.offsets_ns[index]
+        return replace(trial, position=index * self.lanes + self.place, intended_offset_ns=offset_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Trials(Sequence[PlannedTrial]):
+    """All lanes' trials, by position. Lanes are of one length."""
+
+    lanes: tuple[Lane, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(map(len, self.lanes))
+
+    def __iter__(self) -> Iterator[PlannedTrial]:
+        for row in zip(*self.lanes, strict=True):
+            yield from row
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedTrial: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PlannedTrial]: ...
+    def __getitem__(self, index: int | slice) -> PlannedTrial | Sequence[PlannedTrial]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        row, lane = divmod(index % len(self), len(self.lanes))
+        return self.lanes[lane][row]
