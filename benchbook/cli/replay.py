@@ -45,8 +45,8 @@ def command(cassette: str, port: int, speed: str, on_miss: str, ignore: tuple[st
 
     try:
         how = How(spelt_speed(speed), on_miss, ignored(ignore))
-    except ValueError:
-        raise UserError("--speed", f"{speed!r} is no speed", "1x, max, or a number above 0") from None
+    except ValueError as error:
+        raise UserError("--speed", str(error), "1x, max, or a number above 0") from None
     seen: list[Replayer] = []
 
     def announce(replayer: Replayer) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
@@ -118,15 +118,27 @@ class CassetteWriter:
             self.last_number = max((kept.number for kept in read_cassette(path).exchanges), default=0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = path.open("ab")
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise self._broken(error) from None
-        if not there:
-            now = utc((clock or SystemClock()).wall_ns()).isoformat(timespec="seconds")
-            about = {"version": CASSETTE_VERSION, "benchbook": __version__, "recorded_at": now, **facts}
-            self._write(framed(HEADER, about))
-        elif not path.read_bytes().endswith(b"\n"):
-            self._write(b"\n")  # behind a line that a kill tore
+        try:
+            if there:
+                self._mend()
+            else:
+                self._begin(facts, clock or SystemClock())
+        except StorageError:
+            self.close()
+            raise
+
+    def _begin(self, facts: Mapping[str, Any], clock: Clock) -> None:
+        now = utc(clock.wall_ns()).isoformat(timespec="seconds")
+        about = {"version": CASSETTE_VERSION, "benchbook": __version__, "recorded_at": now, **facts}
+        self._write(framed(HEADER, about))
+
+    def _mend(self) -> None:
+        """Begin a line of our own behind one that a kill tore."""
+        if not self.path.read_bytes().endswith(b"\n"):
+            self._write(b"\n")
 
     def append(self, recorded: Recorded) -> None:
         """Write one exchange; when this returns a `kill -9` can't undo it. Raises StorageError."""
@@ -139,9 +151,10 @@ class CassetteWriter:
         self._file.close()
 
     def _write(self, line: bytes) -> None:
+        rest = memoryview(line)
         try:
-            self._file.write(line)
-            self._file.flush()
+            while rest:  # one write, and more only where the system took a part of it
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise self._broken(error) from None
 

@@ -110,19 +110,35 @@ class Matcher:
             return Miss(method, path, message)
         wanted = self._canonical(body)
         apart = {recorded.number: self._apart(wanted, recorded) for recorded in same_path}
-        nearest = min(same_path, key=lambda recorded: (len(apart[recorded.number]), recorded.number))
-        said = apart[nearest.number]
+        nearest = min(same_path, key=lambda recorded: (apart[recorded.number][0], recorded.number))
+        said = apart[nearest.number][1]
         more = f" and {len(said) - _SHOWN} more places" if len(said) > _SHOWN else ""
         message = f"the cassette has no {asked} with this body; exchange {nearest.number} is closest, and differs in "
         return Miss(method, path, message + "; ".join(said[:_SHOWN]) + more, nearest)
 
-    def _apart(self, wanted: Any, recorded: Recorded) -> list[str]:
+    def _apart(self, wanted: Any, recorded: Recorded) -> tuple[float, list[str]]:
+        """How far two bodies are apart (a place counts 1, less where its texts begin or end alike), and where."""
         ours, theirs = _places(wanted), _places(self._canonical(recorded.asked.body))
-        return [
+        places = [place for place in sorted({*ours, *theirs}) if ours.get(place) != theirs.get(place)]
+        said = [
             f"{place or 'the body'} ({_short(theirs.get(place))} recorded, {_short(ours.get(place))} asked)"
-            for place in sorted({*ours, *theirs})
-            if ours.get(place) != theirs.get(place)
+            for place in places
         ]
+        return sum(1 - _likeness(ours.get(place), theirs.get(place)) for place in places), said
+
+
+def _likeness(one: Any, other: Any) -> float:
+    """The share of two texts that is the same at their beginnings and ends; 0 for what is no text."""
+    if not (isinstance(one, str) and isinstance(other, str)) or not one or not other:
+        return 0.0
+    alike = _alike(one, other)
+    return (alike + _alike(one[alike:][::-1], other[alike:][::-1])) / max(len(one), len(other))
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    differs = (place for place, (here, there) in enumerate(zip(one, other, strict=False)) if here != there)
+    return next(differs, min(len(one), len(other)))
 
 
 def _ordered(path: str) -> str:

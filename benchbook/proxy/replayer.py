@@ -160,11 +160,15 @@ def replay(
 
 def spelt_speed(text: str) -> float:
     """`max`, `1x`, `2.5` as a factor. Raises ValueError."""
-    if text.strip().lower() == "max":
+    bare = text.strip().lower()
+    if bare == "max":
         return MAX
-    speed = float(text.strip().lower().removesuffix("x"))
+    try:
+        speed = float(bare.removesuffix("x"))
+    except ValueError:
+        speed = 0.0
     if not 0 < speed < MAX:
-        raise ValueError(text)
+        raise ValueError(f"{text!r} is no speed")
     return speed
 
 
