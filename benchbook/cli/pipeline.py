@@ -54,11 +54,11 @@ def run_job(job: Job, manner: Manner) -> int:
         executed = way(job, on_progress, quiet=quiet)
     code = present(job, executed, as_json=manner.as_json, quiet=quiet)
     if manner.otel:
-        _send(job, executed.run_id, manner)
+        sent_after(job, executed.run_id, manner)
     return code
 
 
-def _send(job: Job, run_id: str, manner: Manner) -> None:
+def sent_after(job: Job, run_id: str, manner: Manner) -> None:
     """Send the run to a collector. It is stored by now: what goes wrong here is said, and no more."""
     from benchbook.reports.otlp import send
 

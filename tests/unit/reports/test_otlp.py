@@ -16,6 +16,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from benchbook.cli.pipeline import Manner, sent_after
 from benchbook.errors import UserError
 from benchbook.records import Trial
 from benchbook.reports.otlp import DEFAULT, base_of, lines, send
@@ -257,6 +258,22 @@ def test_a_collector_that_is_not_there_is_refused_in_the_systems_words(
         pass
     with pytest.raises(UserError, match=r"did not take the run \(Connection refused\); 0 spans"):
         send(measured.bench.results, measured.run_id, gone.address)
+
+
+def test_a_run_that_can_not_be_sent_is_a_remark_even_if_quiet(
+    measured: Measured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = measured.bench.job()
+    with collector(status=403) as received:
+        sent_after(job, measured.run_id, Manner(as_json=True, otel=received.address))
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"note: otel: {received.address}: did not take the run (")
+    assert f"benchbook export {measured.run_id} --format otlp --to ENDPOINT" in said.err
+    with collector() as received:
+        sent_after(job, measured.run_id, Manner(quiet=True, otel=received.address))
+        sent_after(job, measured.run_id, Manner(otel=received.address))
+    assert capsys.readouterr().err.count("otel: ") == 1
 
 
 @pytest.mark.parametrize("endpoint", ["", "localhost:4318", "ftp://host", "http://"])
