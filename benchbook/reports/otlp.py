@@ -116,14 +116,14 @@ def base_of(endpoint: str) -> str | None:
 
 def _refused(endpoint: str, so_far: str, said: list[str]) -> UserError:
     where = "the collector that OTEL_EXPORTER_OTLP_ENDPOINT names" if endpoint == DEFAULT else endpoint
-    why = _why(said[0]) if said else "no reason was given"
+    why = _why(said) if said else "no reason was given"
     return UserError(where, f"did not take the run ({why}); {so_far}", "see that an OTLP/HTTP collector listens there")
 
 
-def _why(complaint: str) -> str:
-    """What the system said, where the complaint wraps that in much else."""
-    system = re.search(r"\[Errno -?\d+\] ([\w ]+)", complaint)
-    return system[1] if system else complaint.rstrip(".")
+def _why(said: list[str]) -> str:
+    """What the system said, where complaints wrap that in much else; or else the first complaint."""
+    system = re.search(r"\[Errno -?\d+\] ([\w ]+)", "\n".join(said))
+    return system[1] if system else said[0].rstrip(".")
 
 
 @contextmanager

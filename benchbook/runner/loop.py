@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchbook.records import PlannedTrial, Trial
 from benchbook.runner.desk import Desk
@@ -22,9 +22,10 @@ _SECOND_NS = 1_000_000_000
 
 @dataclass(slots=True)
 class Pulse:
-    """How the loop is doing, for a live view."""
+    """How the loop is doing, for a live view: trials in flight, in all and by target; the newest one taken up."""
 
     in_flight: int = 0
+    by_target: dict[str, int] = field(default_factory=dict)
     current: PlannedTrial | None = None
 
 
@@ -94,8 +95,10 @@ class Loop:
         return ClosedLane(todo.trials, pace, share, self._desk.decoder).beginning(begin)
 
     def _begin(self, trial: PlannedTrial, slot: Slot) -> None:
-        self.pulse.in_flight += 1
-        self.pulse.current = trial
+        pulse = self.pulse
+        pulse.in_flight += 1
+        pulse.by_target[trial.target] = pulse.by_target.get(trial.target, 0) + 1
+        pulse.current = trial
         task = asyncio.create_task(self._one(trial, slot))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -109,3 +112,4 @@ class Loop:
                 self.abandon()
         finally:
             self.pulse.in_flight -= 1
+            self.pulse.by_target[trial.target] -= 1

@@ -138,6 +138,8 @@ class Measuring:
     def _report(self, on_progress: OnProgress, started_ns: int) -> None:
         pulse, progress = self._loop.pulse, self._progress
         progress.in_flight = pulse.in_flight
+        for target, in_flight in pulse.by_target.items():
+            progress.tally(target).in_flight = in_flight
         progress.current = f"{pulse.current.test_id} @ {pulse.current.target}" if pulse.current else ""
         progress.elapsed_s = (clock.monotonic_ns() - started_ns) / 1e9
         on_progress(progress)

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from benchbook.cli.pipeline import Manner, sent_after
 from benchbook.errors import UserError
 from benchbook.records import Trial
-from benchbook.reports.otlp import DEFAULT, base_of, lines, send
+from benchbook.reports.otlp import DEFAULT, _why, base_of, lines, send
 from benchbook.results import journal
 from benchbook.runner.tally import BUCKETS_S
 from benchbook.simulator.process import start_process
@@ -250,13 +250,17 @@ def test_a_collector_that_refuses_is_named_with_its_reason(
     assert capsys.readouterr().err == ""
 
 
-def test_a_collector_that_is_not_there_is_refused_in_the_systems_words(
-    measured: Measured, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_complaint_is_told_in_the_systems_words() -> None:
+    wrapped = "Transient error HTTPConnectionPool(... [Errno 111] Connection refused)) encountered, retrying in 1 s"
+    assert _why([wrapped, "Failed to export."]) == "Connection refused"
+    assert _why(["Failed to export."]) == "Failed to export"
+
+
+def test_a_collector_that_is_not_there_is_refused(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     with collector() as gone:
         pass
-    with pytest.raises(UserError, match=r"did not take the run \(Connection refused\); 0 spans"):
+    with pytest.raises(UserError, match=r"did not take the run \(.*\); 0 spans went before it"):
         send(measured.bench.results, measured.run_id, gone.address)
 
 

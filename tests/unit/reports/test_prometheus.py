@@ -52,6 +52,7 @@ def test_what_is_scraped_at_the_end_equals_what_is_stored(bench: Any) -> None:
         found = scrape(said)
     assert under_way
     assert value(under_way[0], "benchbook_run_info", run_id=done.run_id) == 1
+    assert sum(v for (name, _), v in under_way[0].items() if name == "benchbook_trials_in_flight") > 0
     store(bench.job(), done.run_id)
     _equals_the_tables(found, bench.results, done.run_id)
     with pytest.raises(OSError, match="refused"):
