@@ -37,7 +37,7 @@ def of_address(chosen: Mapping[str, Any], path: Path) -> int:
 
     def announce(recording: Recording) -> None:
         seen.append(recording.deck.tally)
-        tell(f"what is sent to {recording.addresses[name]} goes to {name} and is recorded in {path}; Ctrl-C ends it")
+        tell(f"{recording.addresses[name]} passes on to {name} and records in {path}; Ctrl-C ends it")
 
     record(order, announce, None if chosen["quiet"] else _told)
     return _ended(path, seen[0])

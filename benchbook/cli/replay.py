@@ -54,7 +54,7 @@ def command(cassette: str, port: int, speed: str, on_miss: str, ignore: tuple[st
         found = replayer.cassette
         for damage in found.damaged:
             note(str(damage))
-        tell(f"{len(found.exchanges)} exchanges with {found.to} are replayed on {replayer.address}; Ctrl-C ends it")
+        tell(f"{replayer.address} replays {len(found.exchanges)} exchanges with {found.to}; Ctrl-C ends it")
 
     replay(Path(cassette), how, ("127.0.0.1", port), announce)
     served, missed = seen[0].served, seen[0].missed
