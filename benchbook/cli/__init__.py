@@ -31,6 +31,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "history": ("benchbook.cli.history", "Latency of every run and target; ask a stored question; merge histories."),
     "sql": ("benchbook.cli.sql", "Ask the history in SQL (DuckDB)."),
     "compare": ("benchbook.cli.compare", "Compare two runs, paired by test case."),
+    "definitions": ("benchbook.cli.definitions", "Show one run as other tools would print it."),
     "export": ("benchbook.cli.export", "Write a run's trials as JSON, CSV or Parquet."),
     "schedule": ("benchbook.cli.schedule", "Run a plan by the clock."),
     "completion": ("benchbook.cli.completion", "Print the shell completion script."),

@@ -57,11 +57,11 @@ def _ask(chosen: dict[str, Any]) -> list[dict[str, Any]]:
     from benchbook.results import journal
 
     runs = (journal.find_run(Path(chosen["results"]), chosen["run"]),) if chosen["run"] else None
-    settings = {"top": chosen["top"], "confidence": chosen["confidence"], "slos": _limits(chosen["slos"])}
+    settings = {"top": chosen["top"], "confidence": chosen["confidence"], "slos": limits(chosen["slos"])}
     return ask(chosen["question"], chosen["results"], runs=runs, **settings)
 
 
-def _limits(texts: tuple[str, ...]) -> Mapping[str, float] | None:
+def limits(texts: tuple[str, ...]) -> Mapping[str, float] | None:
     """`ttft_ms=500`, or `ttft_ms < 500`, as a limit by metric."""
     from benchbook.config.slos import trial_limits
     from benchbook.errors import UserError

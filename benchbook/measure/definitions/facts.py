@@ -1,0 +1,118 @@
+"""What one target's run looks like to any load generator: requests, their attempts, and when pieces arrived.
+
+Stamps are ns on one clock. Nothing here is a metric; each tool's file makes its own of these facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP request.
+
+    start_ns: before the connection's set-up where the attempt had to wait for it, else the dispatch: where other tools
+    start their clocks; content_ns: arrivals of content chunks; text_ns: of visible text among them; choice_ns: of every
+    event with a choice in it, empty ones and the last included, None where that is not stored; end_ns: closed.
+    """
+
+    start_ns: int
+    end_ns: int
+    failed: bool = False
+    streamed: bool = True
+    content_ns: tuple[int, ...] = ()
+    text_ns: tuple[int, ...] = ()
+    choice_ns: tuple[int, ...] | None = None
+    last_byte_ns: int | None = None
+    tokens_out: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A measured trial: taken up, attempted at least once, ended."""
+
+    started_ns: int
+    ended_ns: int
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def first(self) -> Attempt:
+        """All that a tool without retries would have sent."""
+        return self.attempts[0]
+
+    @property
+    def last(self) -> Attempt:
+        """The attempt that decided the trial."""
+        return self.attempts[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a rate is taken over, and of how many requests."""
+
+    ns: int
+    requests: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The measured requests of one target, by start, and the limits that a good one meets (our metrics' names)."""
+
+    requests: tuple[Request, ...]
+    slos: Mapping[str, float] = field(default_factory=dict)
+    sessions: int = 1
+
+    def window(self, starts: Iterable[int], ends: Iterable[int]) -> Window:
+        """From the first of these starts to the last of these ends; 0 ns where there is none."""
+        return Window(max(ends, default=0) - min(starts, default=0), len(self.requests), self.sessions)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number as a tool prints it. value None: it prints none for such a run, `note` says why."""
+
+    quantity: str
+    statistic: str
+    name: str
+    value: float | None
+    n: int
+    note: str = ""
+
+
+Statistic = Callable[[list[float]], float]
+
+
+def distribution(
+    quantity: str, name: str, values: Iterable[float], statistics: Mapping[str, Statistic], note: str = ""
+) -> list[Figure]:
+    """The values (ms) by each statistic; null with a note where there is no value."""
+    known = sorted(values)
+    said = note if known else "no value"
+    return [
+        Figure(quantity, statistic, name, compute(known) if known else None, len(known), said)
+        for statistic, compute in statistics.items()
+    ]
+
+
+def rate(quantity: str, name: str, amount: float | None, window: Window, note: str = "") -> Figure:
+    """An amount per second of a window; null for a run in several sessions, which no tool can have."""
+    if window.sessions > 1:
+        return Figure(quantity, "rate", name, None, window.requests, "the run was resumed; a tool has one window")
+    if amount is None or window.ns <= 0:
+        return Figure(quantity, "rate", name, None, window.requests, note or "no window")
+    return Figure(quantity, "rate", name, amount / (window.ns / 1e9), window.requests, note)
+
+
+def good(metrics: Mapping[str, float | None], slos: Mapping[str, float], spelt: Mapping[str, str]) -> bool | None:
+    """Whether every limit is met, a missing number meeting none; None where none is set or the tool has no such limit.
+
+    metrics: by the tool's names; spelt: our metric -> the tool's.
+    """
+    if not slos or not set(slos) <= set(spelt):
+        return None
+    return all((value := metrics[spelt[ours]]) is not None and value <= limit for ours, limit in slos.items())
