@@ -5,7 +5,10 @@ The screen is taken away when it ends, however it ends; what is said meanwhile s
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -39,6 +42,25 @@ def live_view(*, quiet: bool, asked_to_stop: Sequence[int] = ()) -> Iterator[OnP
             yield sink
     else:
         yield _Plain()
+
+
+@contextmanager
+def _cursor_given_back(console: Console) -> Iterator[None]:
+    """A termination that would end this process at once does so with the cursor shown again."""
+
+    def leave(number: int, _frame: object) -> None:
+        console.show_cursor()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Plain:
@@ -75,5 +97,8 @@ def _terminal(console: Console, asked_to_stop: Sequence[int]) -> Iterator[OnProg
     from benchbook.cli.screen import Screen
 
     screen = Screen(asked_to_stop)
-    with Live(screen, console=console, transient=True, refresh_per_second=4, vertical_overflow="ellipsis"):
+    with (
+        _cursor_given_back(console),
+        Live(screen, console=console, transient=True, refresh_per_second=4, vertical_overflow="ellipsis"),
+    ):
         yield screen.take

@@ -33,6 +33,8 @@ _NAME = 24
 _GAP = 2
 _SPARKS = 3
 _ROWS_BESIDE = 6
+_ECHO = 8
+"""Cells left free behind the last line: the terminal writes ^C there, and must not begin another line for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class Screen:
         bars = ASCII_BARS if options.ascii_only else BARS
         table, seconds = self._targets(report, list(report["targets"])[:rows], width, bars)
         yield table
-        yield Text(_footing(report, rows, seconds), style="dim", no_wrap=True, overflow="ellipsis")
+        foot = Text(_footing(report, rows, seconds), style="dim", no_wrap=True)
+        foot.truncate(max(width - _ECHO, 1), overflow="ellipsis")
+        yield foot
 
     def _bar(self, report: Mapping[str, Any], width: int, *, ascii_only: bool) -> Table:
         word = self._word(report)
@@ -162,11 +166,11 @@ def summary(report: Mapping[str, Any], trends: Trends) -> str:
     parts = [f"{number(report['rate_per_s'])} trials/s", f"{number(sum(t or 0.0 for t in tokens))} tokens/s"]
     parts.append(f"{report['in_flight']:,} in flight")
     parts.append(f"{_several(errors, 'error')} ({share(errors / attempted)})" if errors else "0 errors")
+    if report["spent_usd"]:
+        parts.append(money(report["spent_usd"]))
     retries = sum(tally["retries"] for tally in report["targets"].values())
     if retries:
         parts.append(_several(retries, "retry"))
-    if report["spent_usd"]:
-        parts.append(money(report["spent_usd"]))
     if report["workers"] > 1:
         parts.append(f"{report['workers']} workers")
     return f"so far {', '.join(parts)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -90,3 +91,16 @@ def test_a_terminal_that_can_not_draw_gets_plain_lines() -> None:
     assert "a plain line" in seen
     assert "\x1b[2K" not in seen
     assert "\x1b[?25l" not in seen
+
+
+def test_a_terminated_process_gives_the_cursor_back() -> None:
+    code = CODE + "    import os, signal\n    os.kill(os.getpid(), signal.SIGTERM)\n    signal.pause()\n"
+    main, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    with subprocess.Popen([sys.executable, "-c", code], stderr=terminal, env=environment) as process:
+        os.close(terminal)
+        process.wait()
+    seen = os.read(main, 65536).decode()
+    os.close(main)
+    assert process.returncode == -signal.SIGTERM
+    assert seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l") >= 0
