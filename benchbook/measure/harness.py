@@ -21,6 +21,7 @@ _NS_PER_MS = 1e6
 
 FIGURES = (
     "seconds",
+    "beats",
     "loop_lag_p50_ms",
     "loop_lag_p99_ms",
     "loop_lag_max_ms",
@@ -36,6 +37,8 @@ FIGURES = (
     "clock_step_ms",
 )
 """What `summary` gives; each is None where nothing recorded it."""
+
+_ADDED = ("seconds", "beats", "gc_pauses")
 
 Figures = dict[str, float | None]
 
@@ -66,7 +69,7 @@ def summary(sessions: Iterable[tuple[int | None, Sequence[Mapping[str, Any]]]]) 
     found: Figures = {}
     for name in FIGURES:
         values = [value for part in parts if (value := part[name]) is not None]
-        found[name] = None if not values else sum(values) if name in ("seconds", "gc_pauses") else max(values, key=abs)
+        found[name] = None if not values else sum(values) if name in _ADDED else max(values, key=abs)
     return found
 
 
@@ -78,6 +81,7 @@ def _session(offset: int | None, seconds: Sequence[Mapping[str, Any]]) -> Figure
     total = _sum(seconds, "host_ticks")
     return {
         "seconds": took,
+        "beats": float(sum(counts.values())),
         "loop_lag_p50_ms": lag_quantile(counts, 0.5),
         "loop_lag_p99_ms": lag_quantile(counts, 0.99),
         "loop_lag_max_ms": _max(seconds, "loop_lag_max_ms"),

@@ -87,6 +87,7 @@ RUNS = pa.schema(
         ("host_fingerprint", _STRINGS),
         ("harness", _STRINGS),
         ("harness_seconds", pa.float64()),
+        ("harness_beats", pa.float64()),
         ("harness_loop_lag_p50_ms", _MS),
         ("harness_loop_lag_p99_ms", _MS),
         ("harness_loop_lag_max_ms", _MS),

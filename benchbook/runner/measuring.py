@@ -19,6 +19,7 @@ from benchbook.results import journal
 from benchbook.runner.desk import Desk
 from benchbook.runner.lanes import Share
 from benchbook.runner.loop import Loop, Todo
+from benchbook.runner.monitor import Monitor
 from benchbook.runner.plan import Plan
 from benchbook.runner.preflight import Unit, unit_of
 from benchbook.runner.progress import Progress
@@ -95,8 +96,9 @@ class Measuring:
         self._listen()
         started_ns = clock.monotonic_ns()
         ticking = asyncio.create_task(self._tick(on_progress, started_ns))
+        monitor = Monitor(self._writer.note, lambda: self._loop.pulse.in_flight)
         try:
-            with _unpaused():
+            with _unpaused(), monitor:
                 await self._loop.run(share)
         finally:
             ticking.cancel()

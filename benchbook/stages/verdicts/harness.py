@@ -9,7 +9,9 @@ from benchbook.stages.verdicts.evidence import Evidence
 from benchbook.stages.verdicts.reasons import Reason, beyond
 
 LEAST_S = 1.0
-"""Seconds of record below which shares and lags of the harness say nothing."""
+"""Seconds of record below which shares say nothing."""
+LEAST_BEATS = 40
+"""Appointments below which a lag's 99th percentile is one bad moment: about five seconds."""
 SLEW = 500e-6
 """The most that a clock discipline slews a clock without a step: 500 parts per million (Linux's adjtimex)."""
 
@@ -37,6 +39,8 @@ def harness(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
     if (seen.get("seconds") or 0) >= LEAST_S:
         for code, (name, sentence) in _FIGURES.items():
             value, limit = seen.get(name), getattr(limits, name)
+            if code == "loop_lag" and (seen.get("beats") or 0) < LEAST_BEATS:
+                continue
             if value is not None and limit is not None and value > limit:
                 said = sentence.format(value, seen.get("loop_lag_max_ms") or 0, limit)
                 yield Reason(code, said, value, limit, severity=beyond(value, limit, limits.invalid_factor))

@@ -143,6 +143,7 @@ def test_a_reason_is_plain_data_with_a_place_to_look() -> None:
 
 HARNESS = {
     "seconds": 60.0,
+    "beats": 480.0,
     "loop_lag_p99_ms": 3.0,
     "loop_lag_max_ms": 9.0,
     "cpu_share": 0.5,
@@ -175,7 +176,8 @@ def test_a_harness_at_its_limit(figure: str, value: float, code: str | None, sev
 
 def test_a_harness_without_a_record_or_with_less_than_a_second_says_nothing() -> None:
     assert judged(replace(EMPTY, harness=dict.fromkeys(HARNESS))) == []
-    assert judged(replace(EMPTY, harness=HARNESS | {"seconds": 0.9, "loop_lag_p99_ms": 500.0})) == []
+    assert judged(replace(EMPTY, harness=HARNESS | {"seconds": 0.9, "cpu_share": 5.0})) == []
+    assert judged(replace(EMPTY, harness=HARNESS | {"beats": 39.0, "loop_lag_p99_ms": 500.0})) == []
 
 
 def test_a_limit_that_is_null_is_not_looked_at_and_a_factor_of_null_never_invalidates() -> None:
