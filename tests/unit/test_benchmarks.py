@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from benchmarks import figures, measuring
 from benchmarks.accuracy import Joined, _figures, _join, _judge, _medians
 from tests.documented import ROOT
 
@@ -45,3 +48,60 @@ def test_the_command_line_says_what_it_takes() -> None:
     done = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=True)
     assert "--concurrency" in done.stdout
     assert "--provider" in done.stdout
+
+
+MS = 1_000_000
+
+
+def pair(sent_ms: float, first_ms: float, true: tuple[float, float, float, float]) -> figures.Pair:
+    """Client's sent and first content; simulator's received, first, last and ended; five tokens."""
+    received, first, last, ended = (round(at * MS) for at in true)
+    seen = figures.Seen(0, 0, round(sent_ms * MS), round(first_ms * MS), round((first_ms + 42) * MS))
+    return seen, figures.Truth(received, first, last, ended, 5, 0)
+
+
+def test_errors_are_held_against_the_simulators_own_time() -> None:
+    found = [pair(10, 213, (11, 212, 252, 252))] * 6
+    told = figures.errors(found, "wave: ")
+    assert told["wave: TTFT error p50"] == 2.0
+    assert told["wave: stamp p50"] == 1.0
+    assert told["wave: p99"] == "needs 299, has 6"
+    assert figures.token_errors(found)["ms/token error p50"] == 0.5
+
+
+def test_what_was_in_flight_is_the_simulators_view() -> None:
+    found = [
+        pair(0, 1, (0, 1, 2, 10)),
+        pair(0, 1, (0, 1, 2, 10)),
+        pair(10, 11, (12, 13, 14, 20)),
+        pair(0, 1, (20, 21, 22, 30)),
+    ]
+    assert figures.in_flight(found, 2) == 40.0
+    assert figures.most_in_flight(found) == 2
+
+
+def test_a_refusal_outlives_the_median() -> None:
+    runs: list[figures.Figures] = [{"a": 1.0, "b": "needs 299, has 6"}, {"a": 3.0, "b": "needs 299, has 6"}]
+    assert figures.medians(runs) == {"a": 2.0, "b": "needs 299, has 6"}
+    assert [figures.shown(value) for value in (None, "why", 1234.5)] == ["", "why", "1,234.50"]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_the_raw_reader_and_the_simulator_tell_of_the_same_requests(tmp_path: Path) -> None:
+    program = measuring.compiled_reader(str(tmp_path))
+    assert program is not None
+    with measuring.serving({"default": {"tokens_out": 5, "ttft_ms": 5}}) as server:
+        client = measuring.run_reader(program, server, 3, 7, 0.01)
+        found = measuring.pairs(client, server)
+        assert (len(found), client.failed) == (7, 0)
+        assert server.summary()["requests"] == 7
+    for seen, true in found:
+        assert seen.sent <= true.received < true.first <= seen.first <= seen.last
+        assert true.tokens == 5
+
+
+def test_the_engine_benchmark_names_its_cases_and_refuses_others() -> None:
+    script = [sys.executable, str(ROOT / "benchmarks" / "engine.py")]
+    done = subprocess.run([*script, "--only", "nonsense"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "there are throughput, steady, burst, many, rate, memory, endurance, start, quick" in done.stderr
