@@ -19,6 +19,9 @@ A provider's failure is data: it ends as `error_kind` and `error_message` of a c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 EXIT_DONE = 0
 EXIT_FAILURES = 1
 EXIT_BAD_INPUT = 2
@@ -79,6 +82,27 @@ class BusyError(UserError):
 
 class StorageError(UserError):
     """A results folder that can't be written, or a disk that is full; says what is safe."""
+
+
+def error_fields(error: UserError) -> dict[str, Any]:
+    """A user's error as plain data, to be told to another process; `error_of` reads it back."""
+    problems = error.problems if isinstance(error, DatasetError) else ()
+    return {
+        "class": type(error).__name__,
+        "where": error.where,
+        "what": error.what,
+        "right": error.right,
+        "problems": list(problems),
+    }
+
+
+def error_of(fields: Mapping[str, Any]) -> UserError:
+    """The error that `error_fields` gave, of the same kind."""
+    kind = globals().get(str(fields["class"]), UserError)
+    error: UserError = kind(fields["where"], fields["what"], fields["right"])
+    if isinstance(error, DatasetError):
+        error.problems = tuple(fields.get("problems", ()))
+    return error
 
 
 class ProviderError(BenchbookError):

@@ -47,6 +47,14 @@ profile_option: Decorator = click.option(
     help="Keep profiles of the harness itself with the run; without a value CPU and memory. It slows the harness down.",
 )
 
+workers_option: Decorator = click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Measuring processes that share the load: more than one core can do, or one for each.",
+)
+
 _QUICK: tuple[Decorator, ...] = (
     click.option(
         "--target",

@@ -14,6 +14,7 @@ from benchbook.cli.options import (
     quiet_option,
     results_option,
     save_plan,
+    workers_option,
 )
 from benchbook.reports.otlp import DEFAULT as OTEL
 
@@ -53,6 +54,7 @@ Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 130 interrupte
     help="Afterwards send the run to this OpenTelemetry collector; without a value, to OTEL_EXPORTER_OTLP_ENDPOINT.",
 )
 @click.option("--save-plan", metavar="FILE", help="Write the plan as a file and go on.")
+@workers_option
 @profile_option
 @json_option
 @quiet_option
@@ -60,7 +62,8 @@ def command(**chosen: Any) -> int:
     """Run a plan: validate, execute, store, aggregate, report."""
     from benchbook.cli.pipeline import Manner, run_job
 
-    rest = {name: chosen[name] for name in ("results", "resume", "budget_usd")} | {"profile": chosen["profile"] or ""}
+    rest = {name: chosen[name] for name in ("results", "resume", "budget_usd", "workers")}
+    rest["profile"] = chosen["profile"] or ""
     job = job_of(chosen, **rest)
     if chosen["save_plan"]:
         save_plan(job, chosen["save_plan"])

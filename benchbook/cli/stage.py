@@ -14,6 +14,7 @@ from benchbook.cli.options import (
     quiet_option,
     results_option,
     set_option,
+    workers_option,
 )
 from benchbook.stages import STAGES
 
@@ -30,6 +31,7 @@ Examples:
 @set_option
 @results_option
 @click.option("--again", is_flag=True, help="For execute: measure although this plan has a finished run.")
+@workers_option
 @profile_option
 @json_option
 @quiet_option
@@ -44,5 +46,6 @@ def command(**chosen: Any) -> int:
         results=chosen["results"],
         again=chosen["again"] or again_default(),
         profile=chosen["profile"] or "",
+        workers=chosen["workers"],
     )
     return run_stage(chosen["name"], job, as_json=chosen["as_json"], quiet=chosen["quiet"])

@@ -21,6 +21,8 @@ class Section(BaseModel):
 class ClosedLoad(Section):
     kind: Literal["closed"] = "closed"
     concurrency: Slots = 5
+    ramp_s: float | None = Field(None, ge=0, le=86_400, allow_inf_nan=False)
+    """Seconds over which the slots open: None is 0.1 ms a slot, 0 is all at once."""
 
 
 class ConstantLoad(Section):

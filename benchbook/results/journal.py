@@ -62,10 +62,20 @@ class JournalRun:
     damaged: list[Damaged] = field(default_factory=list)
 
     @property
+    def sessions(self) -> tuple[tuple[Segment, ...], ...]:
+        """Segments by session: one each, unless several workers measured side by side."""
+        found: dict[int, list[Segment]] = {}
+        for segment in self.segments:
+            found.setdefault(segment.start.get("session", segment.number), []).append(segment)
+        return tuple(map(tuple, found.values()))
+
+    @property
     def status(self) -> str:
-        """How the last session ended: `finished`, `interrupted`, `budget`, or `crashed`."""
-        end = self.segments[-1].end if self.segments else None
-        return CRASHED if end is None else str(end.get("status", CRASHED))
+        """How the last session ended: `finished`, `interrupted`, `budget`, or `crashed`. Of a worker that was
+        replaced its successor's word counts."""
+        last = {segment.start.get("worker"): segment.end for segment in (self.sessions or ((),))[-1]}
+        said = [CRASHED if end is None else str(end.get("status", CRASHED)) for end in last.values()] or [CRASHED]
+        return next((status for status in said if status != FINISHED), FINISHED)
 
     def records(self) -> Iterator[tuple[Segment, Trial]]:
         """Every trial with its session, in order of finishing. Of a trial that is there twice the first holds."""

@@ -35,11 +35,20 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
 class JournalWriter:
     """Writes one segment of a run; use it as a context manager, under the results folder's lock.
 
-    facts: of this session, `wall_offset_ns` among them. Leaving without `finish` leaves the segment open-ended,
+    facts: of this session, `wall_offset_ns` among them; segment: its number, where several processes write at once
+    (None: the next one). Leaving without `finish` leaves the segment open-ended,
     as a kill does. Raises StorageError.
     """
 
-    def __init__(self, results: Path, run_id: str, facts: Mapping[str, Any], clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        results: Path,
+        run_id: str,
+        facts: Mapping[str, Any],
+        clock: Clock | None = None,
+        *,
+        segment: int | None = None,
+    ) -> None:
         self._folder, self._run_id = journal_folder(results) / run_id, run_id
         self._clock = clock or SystemClock()
         self._earlier = self._written = self._synced = 0
@@ -49,7 +58,7 @@ class JournalWriter:
         self._stop = threading.Event()
         try:
             self._earlier = sum(_count_trials(path) for path in self._folder.glob("segment-*.ndjson"))
-            self._path = self._open(facts)
+            self._path = self._open(facts, segment)
         except OSError as error:
             raise self._broken(error) from None
         self._thread = threading.Thread(target=self._sync_often, name="journal-sync", daemon=True)
@@ -133,8 +142,9 @@ class JournalWriter:
             raise self._broken(error) from None
         self._dirty = True
 
-    def _open(self, facts: Mapping[str, Any]) -> Path:
-        number = len(list(self._folder.glob("segment-*.ndjson")))
+    def _open(self, facts: Mapping[str, Any], number: int | None) -> Path:
+        if number is None:
+            number = next_segment(self._folder)
         path = self._folder / f"segment-{number:03d}.ndjson"
         start = {
             "journal_version": JOURNAL_VERSION,
@@ -186,6 +196,11 @@ def _write(descriptor: int, line: bytes) -> None:
     rest = memoryview(line)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def next_segment(folder: Path) -> int:
+    """The number that a run's next segment takes."""
+    return max((int(path.stem.removeprefix("segment-")) for path in folder.glob("segment-*.ndjson")), default=-1) + 1
 
 
 def _count_trials(path: Path) -> int:

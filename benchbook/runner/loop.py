@@ -15,6 +15,7 @@ from benchbook.records import PlannedTrial, Trial
 from benchbook.runner.desk import Desk
 from benchbook.runner.lanes import Begin, ClosedLane, ClosedPace, OpenLane, Share, Slot
 from benchbook.runner.plan import Plan
+from benchbook.schedules import Closed
 from benchbook.workloads import workload
 
 _SECOND_NS = 1_000_000_000
@@ -85,7 +86,7 @@ class Loop:
         if not load.levels:
             return OpenLane(todo.trials, share, todo.origin_ns, begin)
         delay_ns = round(execute.delay_s * _SECOND_NS)
-        ramp_s = getattr(execute.load, "ramp_s", None)
+        ramp_s = load.ramp_s if isinstance(load, Closed) else None
         pace = ClosedPace(
             levels=load.levels,
             ramp_ns=None if ramp_s is None else round(ramp_s * _SECOND_NS),

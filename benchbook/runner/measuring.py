@@ -31,15 +31,47 @@ _TICK_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What of a plan is left to do: all but `done` (trial ids); what `skips` names is recorded and not tried."""
+    """What of a plan is left to do: all but `done` (trial ids); what `skips` names is recorded and not tried.
+
+    origins_ns: by target, the intended offset that the load's start stands for; None: that of the first trial left.
+    """
 
     plan: Plan
     done: frozenset[str]
     skips: Mapping[Unit, str]
+    origins_ns: Mapping[str, int] | None = None
 
     def todo(self, share: Share) -> dict[str, Todo]:
         """A process's share of the trials, by target."""
-        return {lane.target: self._of(lane, share) for lane in self.plan.trials.lanes}
+        origins = self.origins()
+        return {
+            lane.target: Todo(self._dealt(lane, share), origins.get(lane.target, 0)) for lane in self.plan.trials.lanes
+        }
+
+    def origins(self) -> Mapping[str, int]:
+        """The offset at which each target's load begins: of an open loop that is resumed, the first one left."""
+        if self.origins_ns is not None:
+            return self.origins_ns
+        return {lane.target: self._origin(lane) for lane in self.plan.trials.lanes if lane.offsets_ns}
+
+    def planned(self, share: Share) -> dict[str, int]:
+        """How many trials of each target the share holds, those that are skipped with the first process's."""
+        if self.done or self.skips:
+            counts = {lane.target: sum(1 for _ in self._dealt(lane, share)) for lane in self.plan.trials.lanes}
+            for trial in self.skipped() if share.number == 0 else ():
+                counts[trial.planned.target] += 1
+            return counts
+        hands = self._hands(share)
+        mine = [hand for hand in range(hands) if hand % share.of == share.number]
+        return {
+            lane.target: len(lane) // hands * len(mine) + sum(hand < len(lane) % hands for hand in mine)
+            for lane in self.plan.trials.lanes
+        }
+
+    def holds(self, trial: PlannedTrial, share: Share) -> bool:
+        """Whether a trial is of the share."""
+        place = trial.position // len(self.plan.trials.lanes)
+        return place % self._hands(share) % share.of == share.number
 
     def skipped(self) -> Iterator[Trial]:
         """The rows of what is not tried."""
@@ -53,22 +85,26 @@ class Left:
         price = self.plan.targets[trial.planned.target].price
         progress.count(trial, [cost_usd(price, call.usage)[0] for call in trial.calls])
 
-    def _of(self, lane: Lane, share: Share) -> Todo:
-        if not self.done and not self.skips:
-            places: Iterator[int] = iter(range(len(lane)))
-            origin = lane.offsets_ns[0] if lane.offsets_ns else 0
-        else:
-            kept = [place for place, trial in enumerate(lane) if self._is_left(trial)]
-            places = iter(kept)
-            origin = lane.offsets_ns[kept[0]] if kept and lane.offsets_ns else 0
-        return Todo(self._dealt(lane, places, share), origin)
+    def _hands(self, share: Share) -> int:
+        """Trials are dealt one by one to the processes, or, in a closed loop, to the slots, which the processes hold
+        in turn."""
+        return max(share.of, max((level.slots for level in self.plan.load.levels), default=0))
 
-    def _dealt(self, lane: Lane, places: Iterator[int], share: Share) -> Iterator[PlannedTrial]:
-        """The share's trials: dealt one by one to the processes, or, in a closed loop, to the slots."""
-        hands = self.plan.load.slots or share.of
-        for number, place in enumerate(places):
-            if number % hands % share.of == share.number:
-                yield lane[place]
+    def _dealt(self, lane: Lane, share: Share) -> Iterator[PlannedTrial]:
+        hands, all_left = self._hands(share), not self.done and not self.skips
+        for place in range(len(lane)):
+            if place % hands % share.of == share.number:
+                trial = lane[place]
+                if all_left or self._is_left(trial):
+                    yield trial
+
+    def _origin(self, lane: Lane) -> int:
+        if lane.offsets_ns is None:
+            return 0
+        if not self.done and not self.skips:
+            return lane.offsets_ns[0]
+        left = (place for place, trial in enumerate(lane) if self._is_left(trial))
+        return lane.offsets_ns[next(left, 0)]
 
     def _is_left(self, trial: PlannedTrial) -> bool:
         return trial.trial_id not in self.done and unit_of(trial) not in self.skips

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchbook.records import Trial
-from benchbook.runner.tally import Tally, merged
+from benchbook.runner.tally import Tally, merged, tally_of
 
 _SUMS = ("planned", "earlier", "succeeded", "failed", "timed_out", "skipped", "in_flight", "spent_usd", "workers")
 
@@ -108,6 +108,12 @@ _FIELDS = (
     "elapsed_s",
     "spent_usd",
 )
+
+
+def progress_of(report: Mapping[str, Any]) -> Progress:
+    """The progress that `Progress.report` gave."""
+    counts = {name: report[name] for name in (*_FIELDS, "workers", "ended")}
+    return Progress(**counts, targets={name: tally_of(fields) for name, fields in report["targets"].items()})
 
 
 def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

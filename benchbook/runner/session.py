@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,15 +22,19 @@ from benchbook.errors import PlanError, WireError
 from benchbook.providers import Provider, open_provider
 from benchbook.providers.transport import Transport
 from benchbook.results import journal
+from benchbook.results.paths import journal_folder
+from benchbook.results.writer import next_segment
 from benchbook.runner.descriptors import allow_most
 from benchbook.runner.desk import Desk
 from benchbook.runner.lanes import Share
+from benchbook.runner.loops import loop_factory
 from benchbook.runner.measuring import Left, Measuring, OnProgress
 from benchbook.runner.plan import Plan
 from benchbook.runner.preflight import Unit, reachable, skip_reasons
 from benchbook.runner.progress import Progress
 from benchbook.runner.provenance import harness, provenance
 from benchbook.runner.simulated import StandIns, addressed, stand_ins
+from benchbook.runner.worker import Assignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Orders:
 
     resume: the run to finish; preflight: refuse the whole run when no target can be reached (a scheduled run
     does not: there an outage is a result); origin: facts of the caller, kept in the
-    manifest; checks: what was found in the datasets, kept beside it; facts: of this session, kept with its segment.
+    manifest; checks: what was found in the datasets, kept beside it; facts: of this session, kept with its
+    segment; workers: measuring processes, which share the load.
     """
 
     results: Path
@@ -49,6 +54,7 @@ class Orders:
     origin: Mapping[str, Any] = field(default_factory=dict)
     checks: bytes = b""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def execute(plan: Plan, orders: Orders, on_progress: OnProgress | None = None) -
     with ExitStack() as stack:
         stack.enter_context(journal.lock(orders.results))
         found = stack.enter_context(stand_ins(plan.spec))
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(Session(plan, orders, on_progress).run(found))
 
 
@@ -83,6 +89,7 @@ class Session:
 
     async def run(self, found: StandIns) -> Outcome:
         """Refuse or run. `found`: the simulator and the cassettes, where the plan has targets that use them."""
+        self._addresses = found.addresses
         targets = [addressed(target, found.addresses) for target in self._plan.targets.values()]
         providers = {target.name: open_provider(target) for target in targets}
         for provider in providers.values():
@@ -117,11 +124,43 @@ class Session:
             "harness": harness(),
             **self._orders.facts,
         }
+        if self._orders.workers > 1:
+            return await self._by_crew(left, progress, facts, notes)
         with journal.JournalWriter(self._orders.results, run_id, facts) as writer:
             measuring = Measuring(left, desk, writer, progress)
             status = await measuring.run(Share(clock.monotonic_ns()), self._budget_usd(), self._on_progress)
             writer.finish(status, progress.fields())
         return Outcome(run_id, status, progress, notes)
+
+    async def _by_crew(self, left: Left, base: Progress, facts: Mapping[str, Any], notes: tuple[str, ...]) -> Outcome:
+        """Have worker processes measure; this one only looks on."""
+        from benchbook.runner.crew import Crew
+
+        first = next_segment(journal_folder(self._orders.results) / base.run_id)
+        most = max((level.slots for level in self._plan.load.levels), default=self._orders.workers)
+        workers = min(self._orders.workers, most)
+        crew = Crew(
+            [
+                Assignment(
+                    results=str(self._orders.results),
+                    run_id=base.run_id,
+                    number=number,
+                    of=workers,
+                    segment=first + number,
+                    session=first,
+                    addresses=self._addresses,
+                    facts={**facts, "session": first},
+                    origins_ns=left.origins(),
+                    skips=tuple((*unit, reason) for unit, reason in left.skips.items()),
+                    again=bool(left.done),
+                )
+                for number in range(workers)
+            ],
+            base,
+            self._on_progress,
+        )
+        status, progress = await crew.run(self._budget_usd())
+        return Outcome(base.run_id, status, progress, (*notes, *crew.notes))
 
     def _budget_usd(self) -> float | None:
         return self._orders.budget_usd or self._plan.spec.execute.budget_usd
@@ -157,11 +196,3 @@ class Session:
         datasets = [{"path": d.path, "sha256": d.sha256, "content": to_dict(d)} for d in self._plan.datasets]
         journal.create_run(self._orders.results, run_id, manifest, datasets, checks=self._orders.checks)
         return run_id
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

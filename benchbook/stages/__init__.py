@@ -31,7 +31,8 @@ class Job:
     plan: a plan file; document: a plan given as data instead (then `plan` only names it); overrides: `-S` texts;
     resume: a run to finish instead of a new one; again: measure although this plan has a finished run;
     preflight: refuse when no target can be reached; profile: `all`, `cpu` or `memory` profiles of the harness itself,
-    none if empty; origin: facts of the caller for the manifest.
+    none if empty; workers: measuring processes among which the load is shared; origin: facts of the caller for the
+    manifest.
     """
 
     plan: str = DEFAULT_PLAN
@@ -43,6 +44,7 @@ class Job:
     again: bool = True
     preflight: bool = True
     profile: str = ""
+    workers: int = 1
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def spec(self) -> PlanSpec:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from benchbook.errors import DatasetError, UserError
+from benchbook.errors import UserError, error_fields
 from benchbook.stages import job_from
 from benchbook.stages.execute import execute
 
@@ -29,7 +29,7 @@ def main() -> None:
     try:
         outcome = execute(job, lambda fields: _say("progress", fields))
     except UserError as error:
-        _say("error", _fields(error))
+        _say("error", error_fields(error))
         sys.exit(2)
     _say("done", asdict(outcome))
 
@@ -37,17 +37,6 @@ def main() -> None:
 def _say(kind: str, body: Mapping[str, Any]) -> None:
     sys.stdout.buffer.write(orjson.dumps({"kind": kind, "body": body}) + b"\n")
     sys.stdout.buffer.flush()
-
-
-def _fields(error: UserError) -> dict[str, Any]:
-    problems = error.problems if isinstance(error, DatasetError) else ()
-    return {
-        "class": type(error).__name__,
-        "where": error.where,
-        "what": error.what,
-        "right": error.right,
-        "problems": problems,
-    }
 
 
 def _end_with_parent() -> None:

@@ -11,15 +11,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from benchbook import errors
-from benchbook.errors import BenchbookError, UserError
+from benchbook.errors import BenchbookError, error_of
 from benchbook.stages import Executed, Job, OnProgress
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
         origin=job.origin,
         checks=checks.read_bytes() if checks.is_file() else b"",
         facts={"profiled": True} if job.profile else {},
+        workers=job.workers,
     )
     with profiling(job.profile) as profile:
         outcome = run_session(plan, orders, _reporting(on_progress, profile))
@@ -131,7 +131,7 @@ def _follow(child: subprocess.Popen[bytes], on_progress: OnProgress | None) -> E
         if kind == "progress" and on_progress is not None:
             on_progress(body)
         elif kind == "error":
-            raise _error(body)
+            raise error_of(body)
         elif kind == "done":
             return Executed(**{**body, "notes": tuple(body["notes"])})
     return None
@@ -142,15 +142,6 @@ def _messages(child: subprocess.Popen[bytes]) -> Iterator[tuple[str, Any]]:
     for line in child.stdout:
         message = orjson.loads(line)
         yield message["kind"], message["body"]
-
-
-def _error(body: Mapping[str, Any]) -> UserError:
-    """The child's error as the same kind of error here."""
-    kind = getattr(errors, str(body["class"]), UserError)
-    error: UserError = kind(body["where"], body["what"], body["right"])
-    if isinstance(error, errors.DatasetError):
-        error.problems = tuple(body.get("problems", ()))
-    return error
 
 
 @contextmanager

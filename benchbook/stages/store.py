@@ -124,7 +124,7 @@ def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: Verdict)
         "wall_s": wall_s,
         "schedule_lag_p99_ms": _schedule_lag_p99_ms(trials),
         "cost_usd": _cost_usd(trials),
-        "sessions": len(run.segments),
+        "sessions": len(run.sessions),
         **{name: manifest.get(name) for name in _TRACED},
         "harness": run.segments[-1].start.get("harness") if run.segments else None,
         "plan": orjson.dumps(manifest["plan"]).decode(),

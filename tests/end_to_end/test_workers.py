@@ -1,0 +1,125 @@
+"""Several measuring processes, one load: each trial once, one schedule, and a worker's death costs nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from benchbook.records import Trial
+from benchbook.results import journal
+from benchbook.runner.lanes import Share
+from benchbook.runner.measuring import Left
+from benchbook.runner.stored import stored_plan
+from benchbook.stages.execute import execute_apart, interrupt_children
+from tests.conftest import Bench
+
+SLOW = {"ttft_ms": 60, "token_ms": 1, "tokens_out": 4}
+
+
+def stored(bench: Bench) -> journal.JournalRun:
+    return journal.read_run(bench.results, bench.run_ids()[-1])
+
+
+def ids(trials: list[Trial]) -> list[str]:
+    return sorted(trial.planned.trial_id for trial in trials)
+
+
+def when(seen: Callable[[dict[str, Any]], bool], act: Callable[[], object]) -> Callable[[Any], None]:
+    """Do `act` once, when progress is such."""
+    acted = threading.Event()
+
+    def look(progress: Any) -> None:
+        if not acted.is_set() and seen(progress):
+            acted.set()
+            act()
+
+    return look
+
+
+def kill_worker(bench: Bench, number: int) -> None:
+    """SIGKILL one worker, by the pid that its segment names."""
+    for segment in stored(bench).segments:
+        if segment.start["worker"] == number:
+            os.kill(segment.start["pid"], signal.SIGKILL)
+            return
+    raise AssertionError(f"no worker {number}")
+
+
+def test_a_closed_load_is_dealt_to_workers_slot_by_slot(bench: Bench) -> None:
+    bench.cases, bench.execute, bench.law = 8, {"load": {"kind": "closed", "concurrency": 5}, "warmup": 1}, SLOW
+    done = execute_apart(bench.job(workers=2))
+    run = stored(bench)
+    plan = stored_plan(run)
+    assert (done.status, run.status, len(run.sessions), len(run.segments)) == ("finished", "finished", 1, 2)
+    assert ids(bench.trials()) == ids([Trial(t, "skipped", 0, 0, 0) for t in plan.trials])
+    assert done.progress["succeeded"] == done.progress["planned"] == 24
+    for segment in run.segments:
+        mine = [trial for found, trial in run.records() if found is segment]
+        share = Share(0, segment.start["worker"], 2)
+        assert all(Left(plan, frozenset(), {}).holds(trial.planned, share) for trial in mine)
+        assert len(mine) == sum(Left(plan, frozenset(), {}).planned(share).values())
+        edges = sorted([(t.started_ns, 1) for t in mine] + [(t.calls[-1].closed_ns, -1) for t in mine])
+        level, most = 0, 0
+        for _, step in edges:
+            level += step
+            most = max(most, level)
+        assert most == share.slots(5)
+
+
+def test_an_open_load_is_one_schedule_for_all_workers(bench: Bench) -> None:
+    bench.cases, bench.execute = 12, {"load": {"kind": "poisson", "rate": 60}, "warmup": 0}
+    assert execute_apart(bench.job(workers=3)).status == "finished"
+    trials = bench.trials()
+    starts = {trial.intended_ns - (trial.planned.intended_offset_ns or 0) for trial in trials}
+    assert len(trials) == 24
+    assert len(starts) == 1, "all count from the same start"
+    assert len({segment.start["wall_offset_ns"] for segment in stored(bench).segments}) == 1
+
+
+def test_a_worker_that_dies_is_told_and_its_missing_trials_are_done(bench: Bench) -> None:
+    bench.cases, bench.law = 10, SLOW
+    bench.execute = {"load": {"kind": "closed", "concurrency": 2}, "repetitions": 3, "warmup": 0}
+    watch = when(lambda progress: progress["done"] >= 4, lambda: kill_worker(bench, 1))
+    done = execute_apart(bench.job(workers=2), watch)
+    run = stored(bench)
+    assert (done.status, run.status) == ("finished", "finished")
+    assert any("worker 1 died (killed by SIGKILL)" in note for note in done.notes)
+    assert ids(bench.trials()) == ids([Trial(t, "skipped", 0, 0, 0) for t in stored_plan(run).trials])
+    assert done.progress["succeeded"] == 30
+    assert [
+        (event.kind, event.name, event.fields["worker"]) for _, event in run.events() if event.kind == "worker"
+    ] == [("worker", "died", 1)]
+    ends = {segment.start["worker"]: segment.end for segment in run.segments}
+    assert [segment.end is None for segment in run.segments].count(True) == 1
+    assert all(ends.values()), "each worker's last segment says how it ended"
+
+
+def test_interrupted_workers_end_gracefully_and_are_resumed_by_any_number(bench: Bench) -> None:
+    bench.cases, bench.law = 10, SLOW
+    bench.execute = {"load": {"kind": "closed", "concurrency": 2}, "repetitions": 3, "warmup": 0}
+
+    watch = when(lambda progress: progress["done"] >= 4, interrupt_children)
+    done = execute_apart(bench.job(workers=2), watch)
+    before = bench.trials()
+    assert done.status == "interrupted"
+    assert stored(bench).status == "interrupted"
+    assert 4 <= len(before) < 30
+    resumed = execute_apart(bench.job(resume=done.run_id, workers=3))
+    assert resumed.status == "finished"
+    assert len(stored(bench).sessions) == 2
+    assert ids(bench.trials()) == ids([Trial(t, "skipped", 0, 0, 0) for t in stored_plan(stored(bench)).trials])
+    assert resumed.progress["succeeded"] == 30
+
+
+def test_a_budget_ends_all_workers(bench: Bench) -> None:
+    prices = bench.folder / "prices.yaml"
+    bench.cases, bench.law = 10, {**SLOW, "tokens_out": 8}
+    bench.execute = {"load": {"kind": "closed", "concurrency": 2}, "repetitions": 20, "warmup": 0}
+    bench.write()
+    prices.write_text("date: '2026-11-01'\nprices:\n  sim: {input: 0, output: 125000}\n")
+    done = execute_apart(bench.job(workers=2, overrides=(f"execute.targets.0.price={prices}#sim",), budget_usd=6.0))
+    assert (done.status, stored(bench).status) == ("budget", "budget")
+    assert 6 <= len(bench.trials()) < 200
