@@ -138,6 +138,7 @@ __all__ = [
     "MOST_TRIALS",
     "SIMULATOR",
     "AggregateSection",
+    "BreakerSpec",
     "ExecuteSection",
     "PlanSpec",
     "ReportSection",

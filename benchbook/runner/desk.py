@@ -1,4 +1,4 @@
-"""What workloads use: requests, providers, the transport, the decoder, the retry policy."""
+"""What workloads use: requests, providers, the transport, the decoder, the retry policy, the targets' gates."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from benchbook.providers.retry import RetryPolicy
 from benchbook.providers.transport import Transport
 from benchbook.records import Answer, Call, ModelRequest, PlannedTrial
 from benchbook.runner.decoder import Decoder
+from benchbook.runner.gate import Gate
 from benchbook.runner.plan import Plan
 
 
@@ -21,6 +22,8 @@ class Desk:
         self._plan, self._providers = plan, providers
         self._outbox = Outbox(transport)
         self.decoder = Decoder(plan.spec.store.bodies)
+        self.gates: Mapping[str, Gate] = {}
+        self._asking: dict[str, Gate] = {}
         self.timeout_s = execute.timeout_s
         self.retries = RetryPolicy(execute.retries.attempts, execute.retries.base_s, execute.retries.cap_s)
 
@@ -30,8 +33,22 @@ class Desk:
     def provider(self, target: str) -> Provider:
         return self._providers[target]
 
+    def gate(self, target: str) -> Gate | None:
+        """Where the target's calls wait while its breaker is open; None where the plan has no breaker."""
+        return self.gates.get(target)
+
+    async def admitted(self, target: str, deadline_ns: int) -> bool:
+        """Wait until a retry may begin; False if its trial's time is up before."""
+        gate = self.gate(target)
+        return gate is None or await gate.admitted(deadline_ns)
+
     async def attempt(self, provider: Provider, request: ModelRequest, asked: Asked) -> RawCall:
+        if (gate := self.gate(provider.target.name)) is not None:
+            self._asking[asked.call_id] = gate
         return await attempt(provider, self._outbox, request, asked)
 
     async def decode(self, raw: RawCall) -> tuple[Call, Answer]:
-        return await self.decoder.decode(raw)
+        call, answer = await self.decoder.decode(raw)
+        if (gate := self._asking.pop(call.call_id, None)) is not None:
+            gate.hear(call)
+        return call, answer

@@ -1,8 +1,9 @@
 """The one loop: planned trials x load x workload -> a stream of finished trials.
 
 Per target there is a lane that takes trials up; each trial is a task of its own until it is handed, finished, to
-`on_finished`. Nothing between socket and clock waits for decoding or for the journal. Stopping is graceful: nothing
-new is taken up, what is in flight ends by itself.
+`on_finished`. Nothing between socket and clock waits for decoding or for the journal. A trial whose target's breaker
+is open waits in its place and is taken up when it is let through. Stopping is graceful: nothing new is taken up, what
+is in flight ends by itself.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchbook.records import PlannedTrial, Trial
 from benchbook.runner.desk import Desk
+from benchbook.runner.gate import Gate
 from benchbook.runner.lanes import Begin, ClosedLane, ClosedPace, OpenLane, Share, Slot
 from benchbook.runner.plan import Plan
 from benchbook.schedules import Closed
@@ -28,6 +31,11 @@ class Pulse:
     in_flight: int = 0
     by_target: dict[str, int] = field(default_factory=dict)
     current: PlannedTrial | None = None
+
+    def count(self, target: str, step: int) -> None:
+        """One more in flight, or (-1) one less."""
+        self.in_flight += step
+        self.by_target[target] = self.by_target.get(target, 0) + step
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,18 @@ class Loop:
         self._plan, self._todo, self._desk, self._on_finished = plan, todo, desk, on_finished
         self._lanes: list[OpenLane | ClosedLane] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._held_back: set[asyncio.Task[Any]] = set()
+        self._stopped = False
         self._defect: BaseException | None = None
         self.pulse = Pulse()
 
     def stop(self) -> None:
         """Take up nothing more; what is in flight ends by itself."""
+        self._stopped = True
         for lane in self._lanes:
             lane.stop()
+        for task in self._held_back:
+            task.cancel()
 
     def abandon(self) -> None:
         """Stop, and end what is in flight as well: those trials count as not started."""
@@ -96,21 +109,33 @@ class Loop:
         return ClosedLane(todo.trials, pace, share, self._desk.decoder).beginning(begin)
 
     def _begin(self, trial: PlannedTrial, slot: Slot) -> None:
-        pulse = self.pulse
-        pulse.in_flight += 1
-        pulse.by_target[trial.target] = pulse.by_target.get(trial.target, 0) + 1
-        pulse.current = trial
+        self.pulse.count(trial.target, 1)
+        self.pulse.current = trial
         task = asyncio.create_task(self._one(trial, slot))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     async def _one(self, trial: PlannedTrial, slot: Slot) -> None:
         try:
-            self._on_finished(await workload(trial.workload)(trial, self._desk, slot))
+            gate = self._desk.gate(trial.target)
+            if gate is None or await self._admitted(trial, gate):
+                self._on_finished(await workload(trial.workload)(trial, self._desk, slot))
         except Exception as error:  # noqa: BLE001 - ours: raised by `run`
             if self._defect is None:
                 self._defect = error
                 self.abandon()
         finally:
-            self.pulse.in_flight -= 1
-            self.pulse.by_target[trial.target] -= 1
+            self.pulse.count(trial.target, -1)
+
+    async def _admitted(self, trial: PlannedTrial, gate: Gate) -> bool:
+        """Wait as long as the target's breaker asks for, not in flight; ends where the loop is stopped meanwhile."""
+        task = asyncio.current_task()
+        if self._stopped or task is None:
+            return False
+        self._held_back.add(task)
+        self.pulse.count(trial.target, -1)
+        try:
+            return await gate.admitted()
+        finally:
+            self.pulse.count(trial.target, 1)
+            self._held_back.discard(task)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from benchbook import clock
 from benchbook.measure.cost import cost_usd
-from benchbook.records import PlannedTrial, Trial
+from benchbook.records import Event, PlannedTrial, Trial
 from benchbook.results import journal
 from benchbook.runner.desk import Desk
+from benchbook.runner.gate import STATE_WORDS, gates
 from benchbook.runner.lanes import Share
 from benchbook.runner.loop import Loop, Todo
 from benchbook.runner.monitor import Monitor
@@ -128,7 +129,9 @@ class Measuring:
         if share.number == 0:
             for trial in self._left.skipped():
                 self._finished(trial)
-        self._loop = Loop(self._left.plan, self._left.todo(share), self._desk, self._finished)
+        plan = self._left.plan
+        self._desk.gates = gates(plan.spec.execute.breaker, plan.targets, self._changed)
+        self._loop = Loop(plan, self._left.todo(share), self._desk, self._finished)
         self._listen()
         started_ns = clock.monotonic_ns()
         ticking = asyncio.create_task(self._tick(on_progress, started_ns))
@@ -166,6 +169,11 @@ class Measuring:
         self._writer.append(trial)
         if self._budget_usd is not None and self._progress.spent_usd >= self._budget_usd:
             self.stop("budget")
+
+    def _changed(self, event: Event) -> None:
+        """A target's breaker changed its state."""
+        self._writer.note(event)
+        self._progress.tally(event.target).state = STATE_WORDS.get(event.name, "")
 
     async def _tick(self, on_progress: OnProgress, started_ns: int) -> None:
         while True:

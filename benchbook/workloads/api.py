@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.providers.calls import Asked
+from benchbook.providers.retry import Decision
 from benchbook.records import RETRYABLE, Answer, Call, PlannedTrial, Trial
 from benchbook.workloads import Desk, Slot
 
 _SECOND_NS = 1_000_000_000
+STAYED_OPEN = Decision(None, "not retried: the target's breaker stayed open until the trial's time was up")
 
 
 async def run(planned: PlannedTrial, desk: Desk, slot: Slot) -> Trial:
@@ -48,6 +50,9 @@ async def run(planned: PlannedTrial, desk: Desk, slot: Slot) -> Trial:
         waits_from = monotonic_ns()
         await sleep_until(waits_from + round(decision.wait_s * _SECOND_NS))
         await slot.retake()
+        if not await desk.admitted(planned.target, deadline_ns):
+            decision = STAYED_OPEN
+            break
         backoff_ns = monotonic_ns() - waits_from
     slot.release(calls[-1].closed_ns)
     trial = finished(planned, (slot.intended_ns, started_ns), tuple(calls), tuple(answers))
