@@ -103,7 +103,7 @@ def of_plan(chosen: Mapping[str, Any], path: Path) -> int:
         recorded = replace(job, overrides=(*job.overrides, *through), origin={"recorded_in": str(path)})
         code = run_job(recorded, Manner(flow=False, quiet=chosen["quiet"]))
     note("these latencies have the recorder in between; run the plan without it to measure")
-    _next(path, len(read_cassette(path).exchanges))
+    _next(path, len(read_cassette(path).exchanges) if path.exists() else 0)
     return code
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from benchbook.clock import monotonic_ns
-from benchbook.errors import BenchbookError, StorageError
+from benchbook.errors import BenchbookError, CredentialError, StorageError, UserError
 from benchbook.providers import address, keys
 from benchbook.providers.connection import Receiving
 from benchbook.providers.http import HttpRequest, split_url
@@ -37,12 +38,15 @@ from benchbook.simulator.player import Playing
 from benchbook.simulator.score import RESET_GAP_MS, head
 from benchbook.simulator.server import Listener, keep, start
 
+_BODILESS = ("HEAD", "CONNECT")
+"""Methods whose answers say nothing of where they end."""
 _LONGEST_NS = 3600 * 1_000_000_000
 _HOP_BY_HOP = re.compile(
     "connection|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*|expect|host|content-length|accept-encoding"
 )
 """Header fields that are between two hops, or that our transport writes itself."""
 _SIGNATURE = ("authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256")
+_BEDROCK = re.compile(r"bedrock[a-z-]*\.([a-z]{2}(?:-[a-z]+)+-\d+)\.")
 _SCOPE = re.compile(r"^AWS4-HMAC-SHA256 .*Credential=[^/]+/\d+/([^/]+)/")
 
 
@@ -92,8 +96,10 @@ class Recorder(Listener):
         self.relays: set[asyncio.Task[None]] = set()
         self._signers: dict[str, Any] = {}
         split_url(to)
-        if "bedrock" in address.host_of(to):
-            self._signer(address.host_of(to).split(".")[1])  # loads botocore now, not within the first request
+        region = _BEDROCK.search(address.host_of(to))
+        if region is not None:
+            with suppress(CredentialError):  # a bearer token needs none; now, not within the first request
+                self._signer(region[1])
 
     def player(self, connection: Connection, request: Incoming) -> Playing:
         return Relay(self, connection, request)
@@ -188,6 +194,9 @@ class Relay:
             self._task.cancel()
 
     async def _pass_on(self) -> None:
+        if self._request.method in _BODILESS:
+            self._not_reached(f"{self._request.method} requests are not passed on")
+            return
         try:
             outgoing = self._recorder.outgoing(self._request)
         except BenchbookError as error:
@@ -330,6 +339,8 @@ class Recording:
         for recorder in self._recorders.values():
             await recorder.close()
         self.deck.writer.close()
+        if self.deck.writer.written == self.deck.writer.last_number == 0:
+            self.deck.writer.path.unlink(missing_ok=True)  # nobody asked anything: nothing in the next one's way
 
 
 async def serve(order: Order, told: Callable[[Recorded], None] | None = None) -> Recording:
@@ -338,9 +349,14 @@ async def serve(order: Order, told: Callable[[Recorded], None] | None = None) ->
     facts = {"by": "benchbook record", "to": list(order.to), "ignore": list(order.ignore)}
     deck = Deck(CassetteWriter(order.cassette, facts, append=order.append), told or (lambda _recorded: None))
     recorders = {name: Recorder(to, name, deck, loop) for name, to in order.to.items()}
-    for recorder in recorders.values():
-        await start(recorder, order.host, order.port)
-    return Recording(deck, recorders)
+    recording = Recording(deck, recorders)
+    try:
+        for recorder in recorders.values():
+            await start(recorder, order.host, order.port)
+    except UserError:
+        await recording.close()
+        raise
+    return recording
 
 
 def record(

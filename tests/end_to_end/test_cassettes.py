@@ -292,3 +292,19 @@ def test_record_from_a_run_says_what_a_journal_lacks(
     assert ended.value.code == 0
     assert "exchanges recorded in" in said.out
     assert "a journal has no header fields" in said.err
+
+
+def test_a_target_on_the_command_line_can_be_a_cassette(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    address = "cassette:datasets/cassettes/hello.ndjson"
+    words = ["models", "--json", "--target", f"ollama:sim-llama@{address}", "--target", f"ollama:gone@{address}"]
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--dataset", "datasets/hello/hello.json"])
+    assert ended.value.code == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["address"], row["available"], row["note"]) for row in rows] == [
+        (address, True, "from a cassette"),
+        (address, False, "from a cassette"),
+    ]

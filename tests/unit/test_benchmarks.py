@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import figures, measuring
+from benchmarks import cassettes, figures, measuring
 from benchmarks.accuracy import Joined, _figures, _join, _judge, _medians
 from tests.documented import ROOT
 
@@ -105,3 +105,13 @@ def test_the_engine_benchmark_names_its_cases_and_refuses_others() -> None:
     done = subprocess.run([*script, "--only", "nonsense"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "there are throughput, steady, burst, many, rate, memory, endurance, start, quick" in done.stderr
+
+
+def test_offsets_are_held_against_each_other_stream_by_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = {"a": [5, 9, 12], "b": [1], "only": [7]}, {"a": [4, 9], "b": [3], "other": [7]}
+    assert sorted(cassettes.apart(ours, theirs)) == [-2, 0, 1]
+    assert cassettes.steps([5, 9, 12]) == [4, 3]
+    cassettes.line("few", [1_000_000, 3_000_000, -4_000_000])
+    assert capsys.readouterr().out.split() == ["few", "1.000", "n", "<", "299", "-4.000"]
+    cassettes.line("many", range(0, 300_000_000, 1_000_000))
+    assert capsys.readouterr().out.split() == ["many", "149.500", "297.000", "299.000"]

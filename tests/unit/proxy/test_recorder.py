@@ -187,6 +187,34 @@ async def test_what_never_got_there_is_said_and_not_kept(tmp_path: Path, transpo
         assert (under_way.deck.tally.unreached, under_way.deck.tally.recorded) == (1, 0)
 
 
+async def test_a_recording_that_heard_nothing_leaves_no_file(tmp_path: Path, recording: Any) -> None:
+    async with recording("http://127.0.0.1:9", tmp_path / "tape"):
+        assert (tmp_path / "tape").exists()
+    assert not (tmp_path / "tape").exists()
+
+
+async def test_a_method_without_bodies_is_refused(tmp_path: Path, transport: Transport, recording: Any) -> None:
+    async with recording("http://127.0.0.1:9", tmp_path / "tape") as (address, under_way):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        writer.write(b"HEAD / HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 502")
+        assert under_way.deck.tally.last_trouble == "HEAD requests are not passed on"
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_bearer_token_needs_no_credentials(
+    tmp_path: Path, recording: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    async with recording("https://bedrock-runtime.us-east-1.amazonaws.com", tmp_path / "tape") as (address, _):
+        assert address.startswith("http://127.0.0.1:")
+
+
 async def test_a_compressed_answer_is_passed_on_and_not_kept(
     tmp_path: Path, transport: Transport, recording: Any
 ) -> None:
