@@ -32,7 +32,7 @@ def command(**chosen: Any) -> int:
     """Compare two runs, paired by test case: the ratio of medians with its interval."""
     from pathlib import Path
 
-    from benchbook.cli.output import print_json
+    from benchbook.cli.output import note, print_json
     from benchbook.errors import EXIT_BAD_INPUT, EXIT_DONE, UserError
     from benchbook.history import compare_runs
     from benchbook.results import journal
@@ -46,6 +46,8 @@ def command(**chosen: Any) -> int:
     if unlike:
         raise UserError(f"{first} and {second}", unlike, "compare runs of one plan, see `benchbook runs`")
     _print(first, second, rows, every=chosen["every"])
+    for line in _retried(chosen["results"], first, second):
+        note(line)
     return EXIT_DONE
 
 
@@ -62,6 +64,21 @@ def _print(first: str, second: str, rows: Sequence[Row], *, every: bool) -> None
     click.echo("paired by test case, medians of measured trials that succeeded, 95 % intervals; of these prompts only")
     for line in dict.fromkeys(line for row in rows for line in _reservations(row)):
         note(line)
+
+
+def _retried(results: str, first: str, second: str) -> Iterator[str]:
+    """Per target that retried in either run: how much, because only response_ms holds retries and waits."""
+    from benchbook.history import ask
+    from benchbook.reports.words import share
+
+    shares: dict[str, dict[str, float]] = {}
+    for row in ask("attempts", results, runs=(first, second)):
+        key = row["target"] if row["workload"] == "api" else f"{row['target']} ({row['workload']})"
+        shares.setdefault(key, {})[row["run_id"]] = row["retried_share"]
+    for target, of_run in shares.items():
+        if any(of_run.values()):
+            said = f"{share(of_run.get(first))} and {share(of_run.get(second))} of the trials of A and B were retried"
+            yield f"{target}: {said}; response_ms holds all of that, the others are of the last attempt"
 
 
 def _line(row: Row) -> list[Any]:

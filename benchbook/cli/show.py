@@ -13,6 +13,7 @@ _EPILOG = """\b
 Examples:
   benchbook show latest
   benchbook show 20261121T081502Z --failures
+  benchbook show latest --trial d50c528c
   benchbook show latest --json"""
 
 
@@ -33,6 +34,9 @@ _FAILURE = (
 @click.argument("run", default="latest")
 @results_option
 @click.option("--failures", is_flag=True, help="List every trial that failed.")
+@click.option(
+    "--trial", metavar="ID", help="Every attempt of one trial (an id or its beginning): error, wait, latency."
+)
 @click.option("--checks", is_flag=True, help="List every check and how it came out.")
 @json_option
 def command(**chosen: Any) -> None:
@@ -46,6 +50,9 @@ def command(**chosen: Any) -> None:
     from benchbook.results import journal
 
     run_id = journal.find_run(Path(chosen["results"]), chosen["run"])
+    if chosen["trial"]:
+        _show_trial(run_id, chosen)
+        return
     found = gather(chosen["results"], run_id)
     if chosen["as_json"]:
         print_json({name: part for name, part in asdict(found).items() if name != "curves"})
@@ -57,6 +64,46 @@ def command(**chosen: Any) -> None:
         click.echo("\nno trial failed or timed out")
     if chosen["checks"]:
         _print_checks(found.checks)
+
+
+_ATTEMPT = {
+    "attempt": "attempt",
+    "error": "error_kind",
+    "HTTP": "http_status",
+    "sent at ms": "after_ms",
+    "waited before ms": "back_off_ms",
+    "asked to wait s": "retry_after_s",
+    "connect ms": "connect_ms",
+    "TTFT ms": "ttft_ms",
+    "end to end ms": "e2e_ms",
+    "took ms": "took_ms",
+    "tokens out": "tokens_out",
+    "what was said": "error_message",
+}
+"""Heading -> column of the question `retries`. `sent at` counts from the trial's start; latencies are one attempt's."""
+
+
+def _show_trial(run_id: str, chosen: Mapping[str, Any]) -> None:
+    """Each attempt of the trials whose id starts so, a line each, and the whole trial's response time above them."""
+    from benchbook.cli.output import print_json, print_table
+    from benchbook.errors import UserError
+    from benchbook.history import ask
+    from benchbook.reports.words import number
+
+    rows = ask("retries", chosen["results"], runs=(run_id,), trial=chosen["trial"])
+    if not rows:
+        raise UserError(
+            f"--trial {chosen['trial']}", f"no trial of {run_id} was sent whose id starts so", "see --failures"
+        )
+    if chosen["as_json"]:
+        print_json(rows)
+        return
+    for trial_id in dict.fromkeys(row["trial_id"] for row in rows):
+        lines = [row for row in rows if row["trial_id"] == trial_id]
+        of = lines[0]
+        what = f"trial {trial_id}: {of['target']}, {of['dataset']}/{of['test_id']}, {of['phase']}, {of['status']}"
+        whole = f"response {number(of['trial_response_ms'])} ms from its intended start, attempts and waits inside"
+        print_table(f"{what}; {whole}", tuple(_ATTEMPT), [[row[name] for name in _ATTEMPT.values()] for row in lines])
 
 
 def _print_checks(checks: Sequence[Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchbook.reports.attempts import attempt_lines, stall_lines
 from benchbook.reports.gather import RunView, gather
 from benchbook.reports.targets import targets
 from benchbook.reports.terminal import show_grid, show_lines, show_words, width
@@ -34,7 +35,7 @@ def print_view(results: str, view: RunView) -> None:
     show_lines([[("", "")]])
     if view.targets:
         _comparison(view)
-    for line in (*_good(view), *_sizes(view), *_errors(view), *_skipped(view)):
+    for line in (*_good(view), *_sizes(view), *_errors(view), *_attempts(view), *_skipped(view)):
         show_words(line)
     show_words(*_verdict(view))
     for place in _places(results, view):
@@ -92,6 +93,13 @@ def _sizes(view: RunView) -> Iterator[tuple[str, str]]:
         asked, counted = row["tokens_asked"] / row["n"], row["tokens_counted"] / row["n"]
         said = f"prompts of {asked:,.0f} tokens on average, counted as {counted:,.0f}"
         yield f"  {row['target']}, {row['dataset']}: {said} (calibration factor {row['factor']:.3g})", "dim"
+
+
+def _attempts(view: RunView) -> Iterator[tuple[str, str]]:
+    for line in attempt_lines(view):
+        yield line, "yellow"
+    for line in stall_lines(view):
+        yield line, ""
 
 
 def _skipped(view: RunView) -> Iterator[tuple[str, str]]:

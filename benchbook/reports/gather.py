@@ -29,6 +29,12 @@ _ASKED = (
     "skipped",
     "low_scores",
     "prompt_size",
+    "attempts",
+    "perceived",
+    "throttling",
+    "wasted",
+    "chunk_gaps",
+    "stalls",
 )
 
 
@@ -51,6 +57,12 @@ class RunView:
     low_scores: tuple[Row, ...]
     confidence: float = 0.95
     prompt_sizes: tuple[Row, ...] = ()
+    attempts: tuple[Row, ...] = ()
+    perceived: tuple[Row, ...] = ()
+    throttling: tuple[Row, ...] = ()
+    wasted: tuple[Row, ...] = ()
+    chunk_gaps: tuple[Row, ...] = ()
+    stalls: tuple[Row, ...] = ()
 
 
 def gather(
@@ -79,6 +91,7 @@ def gather(
         low_scores=of["low_scores"],
         confidence=confidence,
         prompt_sizes=of["prompt_size"],
+        **{name: of[name] for name in ("attempts", "perceived", "throttling", "wasted", "chunk_gaps", "stalls")},
     )
 
 

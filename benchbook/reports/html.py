@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchbook import __version__
-from benchbook.reports import words
+from benchbook.reports import attempts, words
 from benchbook.reports.gather import Row, RunView
 from benchbook.reports.plots import distribution
 
@@ -35,6 +35,9 @@ def page(view: RunView) -> str:
     facts: dict[str, Any] = {
         "view": view,
         "words": words,
+        "tried": attempts.tried(view),
+        "tried_views": attempts.VIEWS,
+        "p50_of": attempts.p50,
         "version": __version__,
         # our own drawing; target names inside it were escaped by matplotlib's SVG writer
         "curves": [(CURVES[metric], Markup(svg)) for metric, svg in drawn if svg],  # noqa: S704
