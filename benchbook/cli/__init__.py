@@ -33,6 +33,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "compare": ("benchbook.cli.compare", "Compare two runs, paired by test case."),
     "definitions": ("benchbook.cli.definitions", "Show one run as other tools would print it."),
     "export": ("benchbook.cli.export", "Write a run's trials as JSON, CSV or Parquet."),
+    "sweep": ("benchbook.cli.sweep", "Run a plan under one load after another; where does more load stop paying?"),
+    "search": ("benchbook.cli.search", "Find the largest load that still meets objectives."),
     "schedule": ("benchbook.cli.schedule", "Run a plan by the clock."),
     "completion": ("benchbook.cli.completion", "Print the shell completion script."),
 }

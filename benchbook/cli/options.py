@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,10 @@ workers_option: Decorator = click.option(
     help="Measuring processes that share the load: more than one core can do, or one for each.",
 )
 
+_LOAD: tuple[Decorator, ...] = (
+    click.option("-c", "--concurrency", type=click.IntRange(1), help="Closed loop: trials in flight per target."),
+    click.option("--rate", type=float, help="Open loop instead: trials per second and target, as a Poisson process."),
+)
 _QUICK: tuple[Decorator, ...] = (
     click.option(
         "--target",
@@ -70,8 +74,6 @@ _QUICK: tuple[Decorator, ...] = (
         multiple=True,
         help="With this dataset, or folder of datasets; repeatable.",
     ),
-    click.option("-c", "--concurrency", type=click.IntRange(1), help="Closed loop: trials in flight per target."),
-    click.option("--rate", type=float, help="Open loop instead: trials per second and target, as a Poisson process."),
     click.option("-n", "--repetitions", type=click.IntRange(1), help="Measured repetitions per test case and target."),
     click.option("-w", "--warmup", type=click.IntRange(0), help="Warm-up repetitions, kept as rows of phase `warmup`."),
     click.option("--stream/--no-stream", "stream", default=None, help="Stream the answers or not."),
@@ -82,7 +84,16 @@ _QUICK: tuple[Decorator, ...] = (
 
 def plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--plan, -S and the options of a quick look, for verbs that take a plan."""
-    for option in reversed((plan_option, set_option, *_QUICK)):
+    return _with((plan_option, set_option, *_QUICK[:2], *_LOAD, *_QUICK[2:]), function)
+
+
+def loadless_plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`plan_options` without those of the load, for verbs that choose it."""
+    return _with((plan_option, set_option, *_QUICK), function)
+
+
+def _with(options: Sequence[Decorator], function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
         function = option(function)
     return function
 

@@ -21,6 +21,7 @@ from benchbook.history.views import (
     answer_view,
     answers_schema,
     file_list,
+    in_order,
     library,
     metrics_view,
     question_texts,
@@ -88,7 +89,7 @@ def statements(sources: Sources, questions: Collection[str]) -> list[str]:
     over 1,000 files opens all of them.
     """
     empty = [table_view(table, None) for table in TABLES]
-    above = [metrics_view(), library(), answers_schema(), *(answer_view(name) for name in questions)]
+    above = [metrics_view(), library(), answers_schema(), *(answer_view(name) for name in in_order(questions))]
     filled = [table_view(table, file_list(files)) for table, files in sources.files.items() if files]
     return [*empty, *above, *filled]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from benchbook.errors import QueryError, UnknownRunError
 from benchbook.history.door import opened, rows_of, stumbling
 from benchbook.history.sources import Scope
-from benchbook.history.views import ANSWERS, library, question_texts, quoted
+from benchbook.history.views import ANSWERS, in_order, library, question_texts, quoted
 from benchbook.metrics import LATENCY_METRICS
 from benchbook.results.schemas import TABLES
 
@@ -92,7 +92,7 @@ def _answers(
     read: Callable[[duckdb.DuckDBPyConnection, str], T],
 ) -> list[T]:
     texts = [_text(question) for question in asked]
-    parts = sorted(set(re.findall(rf"\b{ANSWERS}\.(\w+)", "\n".join(texts))))
+    parts = in_order(sorted(set(re.findall(rf"\b{ANSWERS}\.(\w+)", "\n".join(texts)))))
     variables = [_variable(name, value) for name, value in settings.items() if value is not None]
     scope = Scope(_tables_in("\n".join([*texts, *map(_text, parts)])), runs)
 

@@ -17,6 +17,7 @@ from benchbook.history.views import (
     answer_view,
     answers_schema,
     file_list,
+    in_order,
     library,
     literal_path,
     metrics_view,
@@ -52,7 +53,7 @@ def views_text(folder: Path, sources: Sources) -> str:
         *passed_over,
     ]
     tables = [table_view(table, _source(folder, table, sources)) for table in TABLES]
-    answers = [answer_view(question) for question in question_texts()]
+    answers = [answer_view(question) for question in in_order(question_texts())]
     return "\n".join(["\n".join(head), *tables, metrics_view(), library(), answers_schema(), *answers])
 
 

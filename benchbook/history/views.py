@@ -6,6 +6,7 @@ exists before the first run, and a file of an older schema version reads with nu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,22 @@ _KEYWORDS = frozenset({"target", "value"})
 def question_texts() -> dict[str, str]:
     """Question -> its SQL as the file has it, in order of name."""
     return {path.stem: path.read_text(encoding="utf-8").strip() for path in sorted((_HERE / "sql").glob("*.sql"))}
+
+
+def in_order(questions: Iterable[str]) -> list[str]:
+    """These questions and those that they ask in turn, each after the ones that it stands on."""
+    found: list[str] = []
+
+    def add(question: str) -> None:
+        if question in found:
+            return
+        for part in sorted(set(re.findall(rf"\b{ANSWERS}\.(\w+)", question_texts().get(question, "")))):
+            add(part)
+        found.append(question)
+
+    for question in questions:
+        add(question)
+    return found
 
 
 @lru_cache(maxsize=1)

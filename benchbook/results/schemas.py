@@ -3,7 +3,7 @@
 Version history of SCHEMA_VERSION
   1  first release
   2  table `events`; calls: dns_ms, tcp_ms, proxy_ms, tls_ms, the parts of connect_ms; runs: reason_codes, harness_*,
-     schedule_lag_p99_ms, calibration_*; calls: turn; trials: prompt_tokens_asked
+     schedule_lag_p99_ms, calibration_*, sweep_*; calls: turn; trials: prompt_tokens_asked
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -109,6 +109,9 @@ RUNS = pa.schema(
         ("calibration_streams_per_s", pa.float64()),
         ("calibration_chunks_per_s", pa.float64()),
         ("flow_run_id", pa.string()),
+        ("sweep_id", pa.string()),
+        ("sweep_axis", pa.string()),
+        ("sweep_value", pa.float64()),
         ("plan", pa.string()),
         ("store_params", pa.string()),
         ("journal_hash", pa.string()),

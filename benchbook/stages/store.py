@@ -143,6 +143,9 @@ _TRACED = (
     "host",
     "host_fingerprint",
     "flow_run_id",
+    "sweep_id",
+    "sweep_axis",
+    "sweep_value",
 )
 
 

@@ -1,0 +1,88 @@
+"""`benchbook search`: the largest load that still meets objectives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from benchbook.cli.options import job_of, json_option, loadless_plan_options, quiet_option, results_option
+
+_EPILOG = """\b
+Examples:
+  benchbook search --slo 'ttft_ms p95 < 500' --concurrency 1..64
+  benchbook search --slo 'ttft_ms p95 < 500' --slo 'error_rate < 5%' --rate 1..50 --trials 100
+  benchbook search --plan plans/quick.yaml --slo 'response_ms p50 < 2 s' --rate 0.5..8 --max-runs 8 --json
+An objective is METRIC pQ < NUMBER, or error_rate < SHARE. A failed trial counts as infinitely slow. A load is met when
+the whole interval of each objective lies on the good side, violated when that of one lies on the bad side; what can't
+be told is run again, up to --repeats times.
+\b
+Exit codes: 0 every target has a load that meets all, 1 none that does, 2 bad input, 130 interrupted."""
+
+
+@click.command(epilog=_EPILOG)
+@loadless_plan_options
+@click.option("--slo", "slos", metavar="TEXT", multiple=True, help="An objective; repeatable: all must be met.")
+@click.option("--concurrency", metavar="MIN..MAX", help="Search closed loops. [default: 1..64]")
+@click.option("--rate", metavar="MIN..MAX", help="Search open loops instead, in trials a second.")
+@click.option("--trials", type=click.IntRange(1), metavar="N", help="Measured trials of each run, cases in turn.")
+@click.option("--max-runs", type=click.IntRange(1), default=20, show_default=True, help="Runs a target, at most.")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Runs at one load, at most.")
+@results_option
+@json_option
+@quiet_option
+def command(**chosen: Any) -> int:
+    """Find the largest load that still meets objectives, target by target: doubling, then halving."""
+    from benchbook.cli.live import live_view
+    from benchbook.cli.output import print_json, tell
+    from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED
+    from benchbook.stages.execute import interrupts_handed_on
+    from benchbook.stages.search import met, search
+
+    slos, limits, series = _asked(chosen)
+    quiet = chosen["quiet"] or chosen["as_json"]
+
+    def told(target: str, load: float, what: str) -> None:
+        if not quiet:
+            tell(f"{target} at {series.axis} {load:g}: {what}")
+
+    with interrupts_handed_on(), live_view(quiet=quiet) as on_progress:
+        found = search(series, slos, limits, told, on_progress)
+    answer = {
+        "search_id": series.sweep_id,
+        "axis": series.axis,
+        "slos": [slo.text for slo in slos],
+        "targets": [part.fields() for part in found],
+        "results": series.results,
+    }
+    if chosen["as_json"]:
+        print_json(answer)
+    else:
+        _print(answer)
+    if any(part.status == "interrupted" for part in found):
+        return EXIT_INTERRUPTED
+    return EXIT_DONE if met(found) else EXIT_FAILURES
+
+
+def _asked(chosen: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Objectives, limits and the series to search in. Raises UserError."""
+    from benchbook.errors import UserError
+    from benchbook.stages.points import begin
+    from benchbook.stages.search import Limits, check, objectives, range_of
+
+    if chosen["concurrency"] and chosen["rate"]:
+        raise UserError("--rate", "goes without --concurrency", "search one of them")
+    slos = objectives(chosen["slos"])
+    axis = "rate" if chosen["rate"] else "concurrency"
+    limits = Limits(range_of(chosen[axis] or "1..64", axis), chosen["max_runs"], chosen["repeats"])
+    job = job_of({**chosen, "concurrency": None, "rate": None}, results=chosen["results"])
+    series = begin("search", job, axis, trials=chosen["trials"])
+    check(slos, series, limits)
+    return slos, limits, series
+
+
+def _print(answer: Mapping[str, Any]) -> None:
+    from benchbook.reports.sweeps import print_search
+
+    print_search(answer)

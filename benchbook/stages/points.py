@@ -1,0 +1,146 @@
+"""A series of runs that differ in their load alone: what a sweep and a search are made of.
+
+Each point is a run of its own in the journal, whose manifest names the series. Nothing else is kept: what has been
+done is what the manifests say, so a series that was interrupted can be gone on with.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchbook import clock
+from benchbook.config import PlanSpec, build_plan, thaw
+from benchbook.errors import PlanError, UnknownRunError
+from benchbook.results import journal
+from benchbook.stages import Executed, Job, OnProgress
+from benchbook.stages.execute import execute_apart
+from benchbook.stages.store import store
+
+AXES = ("concurrency", "rate")
+Measure = Callable[[Job, OnProgress | None], Executed]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Runs of one plan under several loads.
+
+    document: the plan as plain data; axis: `concurrency` or `rate`; grid: the loads asked for, empty for a search;
+    measure: what runs a job, a process of its own unless told otherwise.
+    """
+
+    sweep_id: str
+    document: Mapping[str, Any]
+    source: str
+    axis: str
+    results: str
+    grid: tuple[float, ...] = ()
+    measure: Measure = field(default=execute_apart, compare=False)
+
+    def job(self, load: float, **changes: Any) -> Job:
+        """The job of the point at this load."""
+        document = with_load(self.document, self.axis, load)
+        origin = {"sweep_id": self.sweep_id, "sweep_axis": self.axis, "sweep_value": load, "sweep_grid": self.grid}
+        return Job(plan=self.source, document=document, results=self.results, origin=origin, **changes)
+
+    def spec(self, load: float) -> PlanSpec:
+        """The validated plan of a point. Raises PlanError."""
+        return build_plan(with_load(self.document, self.axis, load), self.source)
+
+    def run(self, load: float, on_progress: OnProgress | None = None, resume: str | None = None) -> Executed:
+        """Measure one point, or what is missing of its run, and store it."""
+        job = self.job(load, resume=resume)
+        executed = self.measure(job, on_progress)
+        store(job, executed.run_id)
+        return executed
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A run of a series, as its manifest has it."""
+
+    run_id: str
+    load: float
+    finished: bool
+
+
+def begin(kind: str, job: Job, axis: str, grid: tuple[float, ...] = (), *, trials: int | None = None) -> Series:
+    """A new series over the job's plan, every load of the grid known to fit it. Raises PlanError.
+
+    trials: measured trials of a target at each load, instead of the plan's own number.
+    """
+    spec = job.spec()
+    document = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if trials is not None:
+        document["execute"]["trials"] = trials
+    sweep_id = f"{kind}-{journal.mint_run_id(clock.SystemClock(), random.SystemRandom())}"
+    series = Series(sweep_id, document, spec.source, axis, job.results, grid)
+    for load in grid:
+        series.spec(load)
+    return series
+
+
+def with_load(document: Mapping[str, Any], axis: str, load: float) -> dict[str, Any]:
+    """The plan with this concurrency, or this rate, in place of its load."""
+    execute = dict(document["execute"])
+    now = dict(execute.get("load", {}))
+    if axis == "concurrency":
+        kept = {name: now[name] for name in now if now.get("kind") == "closed"}
+        execute["load"] = {**kept, "kind": "closed", "concurrency": int(load)}
+    else:
+        kept = now if now.get("kind") in ("constant", "poisson", "gamma") else {"kind": "poisson"}
+        execute["load"] = {**kept, "rate": load}
+    return {**document, "execute": execute}
+
+
+def resumed(results: str, text: str) -> Series:
+    """The series that `text` names: an id, the start of one, or `latest`. Raises UnknownRunError."""
+    manifests = {manifest["sweep_id"]: manifest for manifest in _manifests(Path(results))}
+    known = [name for name in sorted(manifests) if name.startswith("sweep-")]
+    matches = known[-1:] if text == "latest" else [name for name in known if name == text or name.startswith(text)]
+    if len(matches) != 1:
+        what = f"is the start of {len(matches)} sweeps" if matches else "no such sweep"
+        raise UnknownRunError(text, what, f"there are {', '.join(known[-5:]) or 'none'}")
+    manifest = manifests[matches[0]]
+    spec = thaw(manifest["plan"])
+    document = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    grid = tuple(float(load) for load in manifest["sweep_grid"])
+    return Series(matches[0], document, spec.source, manifest["sweep_axis"], results, grid)
+
+
+def points(series: Series) -> list[Point]:
+    """The runs of a series so far, in order of time."""
+    return [
+        Point(m["run_id"], float(m["sweep_value"]), _finished(Path(series.results), m["run_id"]))
+        for m in _manifests(Path(series.results))
+        if m["sweep_id"] == series.sweep_id
+    ]
+
+
+def _finished(results: Path, run_id: str) -> bool:
+    return journal.read_run(results, run_id).status == journal.FINISHED
+
+
+def _manifests(results: Path) -> Iterator[Mapping[str, Any]]:
+    for run_id in journal.runs(results):
+        manifest = journal.read_run(results, run_id).manifest
+        if manifest.get("sweep_id"):
+            yield manifest
+
+
+def grid_of(text: str, axis: str) -> tuple[float, ...]:
+    """`1,2,4,8` as loads, ascending and each once. Raises PlanError."""
+    where = f"--{axis} {text}"
+    right = "write numbers above 0 with commas between them, e.g. 1,2,4,8"
+    try:
+        loads = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        raise PlanError(where, "is no list of loads", right) from None
+    if not all(0 < load <= 1_000_000 for load in loads):
+        raise PlanError(where, "holds a load out of range", right)
+    if axis == "concurrency" and not all(load.is_integer() for load in loads):
+        raise PlanError(where, "holds a concurrency that is no whole number", right)
+    return tuple(loads)
