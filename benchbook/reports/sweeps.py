@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,9 @@ _LATENCIES = (
     ("end to end ms p95", "e2e_ms", "p95", 2),
     ("response ms p95", "response_ms", "p95", 1),
 )
+
+
+_NUMBERS = ("value", "low", "high")
 
 
 def print_sweep(found: Mapping[str, Any]) -> None:
@@ -120,12 +122,9 @@ def _judged(each: Mapping[str, Any]) -> Cell:
     """An objective's number with its interval, n, and the word on it."""
     if each["refused"]:
         return Cell(str(each["refused"]))
-    read = share if each["slo"].startswith("error_rate") else _latency
-    return Cell(f"{read(each['value'])} [{read(each['low'])}\N{EN DASH}{read(each['high'])}] n={each['n']}")
-
-
-def _latency(value: float) -> str:
-    return "unbounded" if math.isinf(value) else number(value)
+    read = share if each["slo"].startswith("error_rate") else number
+    value, low, high = ("unbounded" if name in each["unbounded"] else read(each[name]) for name in _NUMBERS)
+    return Cell(f"{value} [{low}\N{EN DASH}{high}] n={each['n']}")
 
 
 def _bracket(part: Mapping[str, Any], axis: str) -> str:

@@ -7,6 +7,7 @@ run is run again, and the trials of all runs at that load are judged together, u
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -64,8 +65,17 @@ class Found:
     def fields(self) -> dict[str, Any]:
         """As plain data, with the bracket."""
         ends = bracket(self.words)
-        tried = [asdict(point) for point in sorted(self.tried, key=lambda point: point.load)]
+        tried = [_point_fields(point) for point in sorted(self.tried, key=lambda point: point.load)]
         return {"target": self.target, "status": self.status, **asdict(ends), "tried": tried}
+
+
+def _point_fields(point: Tried) -> dict[str, Any]:
+    """As plain data: JSON has no infinity, so a number that falls on a failure is null and named in `unbounded`."""
+    found = asdict(point)
+    for each in found["judgements"]:
+        unbounded = [name for name in ("value", "low", "high") if math.isinf(each[name] or 0.0)]
+        each.update(dict.fromkeys(unbounded), unbounded=unbounded)
+    return found
 
 
 def objectives(texts: Sequence[str]) -> tuple[Slo, ...]:

@@ -31,9 +31,11 @@ class Swept:
 
 def sweep(series: Series, on_point: OnPoint, on_progress: OnProgress | None = None) -> Swept:
     """Measure every point of the grid that has no finished run. Raises UserError."""
-    validate(series.job(series.grid[0]))
     done: dict[float, Point] = {point.load: point for point in points(series)}
     runs = {load: point.run_id for load, point in done.items()}
+    if all(load in done and done[load].finished for load in series.grid):
+        return Swept(series.sweep_id, "finished", runs)
+    validate(series.job(series.grid[0]))
     for load in series.grid:
         known = done.get(load)
         if known is not None and known.finished:

@@ -230,6 +230,44 @@ def meets(row: Row, metric: str, limit: float) -> bool:
     return row[metric] >= limit if METRIC_DIRECTION[metric] == "higher" else row[metric] <= limit
 
 
+def test_sweep(tmp_path: Path) -> None:
+    stored = generated(5)
+    loads = {"r1": ("s1", 4.0), "r2": ("s1", 1.0), "r3": ("s2", 2.0)}
+    for row in stored.rows["runs"]:
+        row["sweep_id"], row["sweep_value"] = loads[row["run_id"]]
+        row["sweep_axis"] = "concurrency"
+    results = stored.write(tmp_path)
+    parts = [{(r["run_id"], r["target"]): r for r in ask("throughput", results)}]
+    parts += [
+        {(r["run_id"], r["target"], r["workload"]): r for r in ask(name, results)} for name in ("summary", "goodput")
+    ]
+    throughput, summary, goodput = parts
+    expected = []
+    for key in sorted(summary, key=lambda key: (loads[key[0]][0], key[1], key[2], loads[key[0]][1])):
+        run, target, workload = key
+        sweep, load = loads[run]
+        out = (throughput.get((run, target)) or {}).get("trials_per_s")
+        before = {"r1": "r2"}.get(run)
+        gained = None
+        if before and (before, target, workload) in summary and (prior := throughput[before, target]["trials_per_s"]):
+            gained = None if out is None else (out / prior - 1) / (load / loads[before][1] - 1)
+        same_names = (
+            "attempted",
+            "succeeded",
+            "failure_share",
+            "ttft_ms_p95_low",
+            "response_ms_p50",
+            "e2e_ms_p95_refused",
+        )
+        row = {"sweep_id": sweep, "load": load, "run_id": run, "target": target, "workload": workload, "gain": gained}
+        row |= {name: summary[key][name] for name in same_names}
+        row |= {"trials_per_s": out, "good_share_low": goodput[key]["good_share_low"], "axis": "concurrency"}
+        failed = wilson(row["attempted"] - row["succeeded"], row["attempted"])
+        expected.append(row | {"failure_share_low": failed.low, "failure_share_high": failed.high})
+    assert any(row["gain"] is not None for row in expected)
+    same(ask("sweep", results), expected)
+
+
 def test_errors(history: tuple[Stored, Path]) -> None:
     stored, results = history
     tried = [row for row in stored.measured() if row["status"] != "skipped"]

@@ -1,0 +1,125 @@
+"""Sweeps and searches against the simulator: points are runs, a sweep goes on, a search ends in a bracket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchbook.cli import main
+from benchbook.config.slos import parse_slo
+from benchbook.history import ask, run_row
+from benchbook.reports.sweeps import print_search
+from benchbook.stages.execute import execute
+from benchbook.stages.points import begin, points
+from benchbook.stages.search import Limits, met, search
+from benchbook.stats.search import Range
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_a_sweep_is_a_run_a_point_and_goes_on_where_it_stopped(bench: Any, cli: Cli) -> None:
+    series = replace(begin("sweep", bench.job(), "concurrency", (1.0, 2.0), trials=6), measure=execute)
+    series.run(1.0)
+    assert [(point.load, point.finished) for point in points(series)] == [(1, True)]
+    code, out, err = cli("sweep", "--resume", "latest", "--results", bench.results, "--least-gain", 0)
+    assert code == 0, err
+    assert "concurrency 1: has a finished run" in err
+    assert "concurrency 2: measured" in err
+    lines = [line.split() for line in out.splitlines() if line.startswith("openai-sim ")]
+    assert [line[1:3] for line in lines] == [["1", "6/6"], ["2", "6/6"]]
+    rows = [run_row(bench.results, run) for run in bench.run_ids()]
+    assert [(row["sweep_id"], row["sweep_axis"], row["sweep_value"]) for row in rows] == [
+        (series.sweep_id, "concurrency", 1.0),
+        (series.sweep_id, "concurrency", 2.0),
+    ]
+    assert len({row["workload_hash"] for row in rows}) == 2
+    code, out, _ = cli("sweep", "--resume", series.sweep_id, "--results", bench.results, "--json")
+    found = json.loads(out)
+    assert (code, found["status"], found["least_gain"]) == (0, "finished", 0.5)
+    assert [row["run_id"] for row in found["points"]] == bench.run_ids()
+    assert [(row["load"], row["gain"] is None) for row in found["points"]] == [(1, True), (2, False)]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "needs one of --concurrency and --rate"),
+        (("--concurrency", "1", "--rate", "1"), "needs one of"),
+        (("--concurrency", "1,x"), "is no list of loads"),
+        (("--resume", "sweep-1"), "no such sweep"),
+        (("--resume", "latest", "--rate", "2"), "goes without --rate"),
+        (("--rate", "5", "-S", "execute.think_s=1"), "think_s goes with a closed loop"),
+    ],
+)
+def test_a_wrong_sweep_is_one_line(bench: Any, cli: Cli, words: tuple[str, ...], says: str) -> None:
+    bench.write()
+    code, out, err = cli("sweep", "--plan", bench.plan, "--results", bench.results, *words)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not bench.run_ids()
+
+
+def test_a_search_ends_in_a_bracket_and_keeps_its_runs(bench: Any, cli: Cli) -> None:
+    bench.write()
+    words = ("search", "--plan", bench.plan, "--results", bench.results, "--trials", 6, "-w", 0, "--rate", "100..200")
+    code, out, err = cli(*words, "--slo", "ttft_ms p50 < 60 s", "--json")
+    assert code == 0, err
+    (found,) = json.loads(out)["targets"]
+    assert (found["largest_met"], found["smallest_violated"], found["status"]) == (200, None, "finished")
+    assert [(point["load"], point["word"]) for point in found["tried"]] == [(100, "met"), (200, "met")]
+    assert [run for point in found["tried"] for run in point["runs"]] == bench.run_ids()
+    assert [row["load"] for row in ask("sweep", bench.results)] == [100, 200]
+
+
+def test_failures_count_as_infinitely_slow_and_the_smallest_load_may_be_too_much(
+    bench: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.faults = [{"kind": "server_error", "rate": 1.0}]
+    bench.execute = {"retries": {"attempts": 1}}
+    series = replace(begin("search", bench.job(), "concurrency", trials=8), measure=execute)
+    told: list[tuple[str, float, str]] = []
+    limits = Limits(Range(2, 4, whole=True))
+    (found,) = search(series, [parse_slo("ttft_ms p50 < 60 s")], limits, lambda *word: told.append(word))
+    assert told == [("openai-sim", 2, "measuring"), ("openai-sim", 2, "violated")]
+    assert not met([found])
+    (judgement,) = found.fields()["tried"][0]["judgements"]
+    assert (judgement["n"], judgement["high"], judgement["unbounded"]) == (8, None, ["value", "low", "high"])
+    print_search({"search_id": "s", "axis": "concurrency", "slos": ["x"], "targets": [found.fields()]})
+    out = capsys.readouterr().out
+    assert "unbounded [unbounded" in out
+    assert "openai-sim: largest concurrency met: none; smallest violated: 2" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "needs an objective"),
+        (("--slo", "ttft_ms < 500"), "is a limit on single trials"),
+        (("--slo", "ttft_ms p95 < 500"), "takes at least 59 trials at a load to be met, and 3 runs of 8 are 24"),
+        (("--slo", "ttft_ms p50 < 500", "--rate", "5"), "is no range"),
+        (("--slo", "ttft_ms p50 < 500", "--rate", "1..5", "--concurrency", "1..5"), "goes without"),
+    ],
+)
+def test_a_wrong_search_is_one_line(bench: Any, cli: Cli, words: tuple[str, ...], says: str) -> None:
+    bench.write()
+    code, out, err = cli("search", "--plan", bench.plan, "--results", bench.results, *words)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not bench.run_ids()
