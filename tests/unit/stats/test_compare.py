@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchbook.metrics import LATENCY_METRICS, METRIC_DIRECTION
 from benchbook.stats.compare import (
-    LATENCY_METRICS,
-    METRIC_DIRECTION,
     Comparison,
     Values,
     compare,
