@@ -10,7 +10,8 @@ import gc
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from benchbook import clock
 from benchbook.measure.cost import cost_usd
@@ -130,7 +131,7 @@ class Measuring:
             for trial in self._left.skipped():
                 self._finished(trial)
         plan = self._left.plan
-        self._desk.gates = gates(plan.spec.execute.breaker, plan.targets, self._changed)
+        self._desk.gates = gates(plan.spec.execute.breaker, plan.targets, partial(self._changed, share))
         self._loop = Loop(plan, self._left.todo(share), self._desk, self._finished)
         self._listen()
         started_ns = clock.monotonic_ns()
@@ -170,9 +171,9 @@ class Measuring:
         if self._budget_usd is not None and self._progress.spent_usd >= self._budget_usd:
             self.stop("budget")
 
-    def _changed(self, event: Event) -> None:
-        """A target's breaker changed its state."""
-        self._writer.note(event)
+    def _changed(self, share: Share, event: Event) -> None:
+        """A target's breaker changed its state. Each of several processes has its own."""
+        self._writer.note(event if share.of == 1 else replace(event, fields={**event.fields, "worker": share.number}))
         self._progress.tally(event.target).state = STATE_WORDS.get(event.name, "")
 
     async def _tick(self, on_progress: OnProgress, started_ns: int) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from benchbook.results import journal
+from benchbook.runner.monitor import BEAT_NS
 from benchbook.stages import Job
 from benchbook.stages.store import store
 
@@ -168,5 +170,8 @@ def test_a_reader_that_is_away_shows_in_its_own_stamps(bench: Any) -> None:
     assert len(set(at_ns[BEFORE : BEFORE + DURING])) == 1  # and its chunks wait for one read
     late_ns = [at - wrote for at, wrote in zip(at_ns, written, strict=True)]
     assert late_ns[BEFORE] >= spread_ns  # the first of them is read after the last one was written
+    seconds = [event.fields for _, event in journal.read_run(bench.results, bench.run_ids()[0]).events()]
+    lag_ms = max(fields["loop_lag_max_ms"] for fields in seconds if "loop_lag_max_ms" in fields)
+    assert lag_ms * 1e6 >= spread_ns - BEAT_NS  # and the harness missed an appointment with itself: it was our doing
     assert max(answer.piece_sizes) > DURING * len("data: {}")
     assert answer.piece_at_ns.count(at_ns[BEFORE]) == 1

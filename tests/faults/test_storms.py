@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -107,6 +111,22 @@ def test_a_target_that_is_well_is_not_held_back_by_another(bench: Any) -> None:
     assert bench.statuses() == {"failure": 20, "success": 20}
     assert states(bench, "ollama-sim") == ["closed"]
     assert states(bench)[:4] == ["closed", "open", "half_open", "open"]
+
+
+def test_an_interrupt_does_not_wait_for_a_pause(bench: Any) -> None:
+    bench.cases, bench.faults = 10, [{"kind": "server_error", "every": 1}]
+    bench.execute = {"breaker": {**BREAKER, "open_s": 600, "cap_s": 600}, "retries": {"attempts": 1}}
+    words = ["stage", "execute", "--plan", str(bench.write()), "--results", str(bench.results)]
+    with subprocess.Popen([sys.executable, "-m", "benchbook", *words], stderr=subprocess.PIPE) as running:
+        while not (bench.results.is_dir() and bench.run_ids() and "open" in states(bench)):
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        running.communicate()
+    assert running.returncode == 130
+    run = journal.read_run(bench.results, bench.run_ids()[0])
+    assert run.status == "interrupted"
+    assert 3 <= len(list(run.trials())) <= 3 + 5  # those in flight when it opened; the others are not started
 
 
 def test_without_a_breaker_nothing_waits_and_nothing_is_noted(bench: Any) -> None:

@@ -12,11 +12,15 @@ _CODE_OF_CHECK = {"counts_conserved": "counts_not_conserved", "cache_contaminati
 
 
 def counted(evidence: Evidence, max_failure_share: float) -> Iterator[Reason]:
-    """Counts, checks and workers."""
+    """Counts, checks, workers and breakers."""
     yield from _shortfalls(evidence.counts, max_failure_share)
     yield from dict.fromkeys(_of_check(check) for check in evidence.checks if not check.success)
     for worker in evidence.dead_workers:
         yield Reason("worker_died", f"{worker} ended without a word; what it had finished is kept", 1, 0)
+    for target, openings in sorted(evidence.openings.items()):
+        times = "once" if openings == 1 else f"{openings} times"
+        said = f"its breaker opened {times} and held trials back: the load was not the one that was asked for"
+        yield Reason("breaker_opened", said, openings, 0, target)
 
 
 def _shortfalls(counts: Counts, max_failure_share: float) -> Iterator[Reason]:

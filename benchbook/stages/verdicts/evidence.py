@@ -65,7 +65,7 @@ class Loads:
 @dataclass(frozen=True)
 class Evidence:
     """trials, calls: stored tables, whole; harness: `Summary` fields of the run's harness; dead_workers: names;
-    profiled: profilers ran in the measuring process.
+    profiled: profilers ran in the measuring process; openings: of each target's breaker, how often it opened.
 
     asked: by target, dataset and test case.
     """
@@ -79,6 +79,7 @@ class Evidence:
     harness: Mapping[str, float | None] = field(default_factory=dict)
     dead_workers: Sequence[str] = ()
     profiled: bool = False
+    openings: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def attempted(self) -> pa.Table:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchbook.records import Check
+from benchbook.runner.breaker import OPEN
 from benchbook.runner.plan import Plan
 from benchbook.stages.derive import Source
 from benchbook.stages.selfcheck import Selfcheck
@@ -37,7 +40,14 @@ def evidence(
         harness=seen.harness,
         dead_workers=seen.dead,
         profiled=seen.profiled,
+        openings=openings(made["events"]),
     )
+
+
+def openings(events: pa.Table) -> dict[str, int]:
+    """How often each target's breaker opened."""
+    opened = pc.and_(pc.equal(events["kind"], "breaker"), pc.equal(events["name"], OPEN))
+    return dict(Counter(events.filter(opened)["target"].to_pylist()))
 
 
 def asked(plan: Plan, target: str, dataset: str, test_id: str) -> Asked:

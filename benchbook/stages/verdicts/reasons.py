@@ -28,6 +28,7 @@ CODES: Mapping[str, Code] = {
     "not_started": Code("planned trials have no record", "benchbook run --resume RUN"),
     "skipped": Code("planned trials were not sent: their target can't do them", "benchbook history skipped"),
     "worker_died": Code("a worker process ended without a word", "benchbook history verdicts"),
+    "breaker_opened": Code("a target's breaker held trials back: less was offered", "benchbook history breaker"),
     "profiled": Code("profilers ran inside the measuring process", "results/profiles/RUN"),
     "loop_lag": Code("the harness's event loop came late to its own appointments", "benchbook history verdicts"),
     "cpu_saturated": Code("the measuring thread used up its core", "benchbook history verdicts"),

@@ -631,7 +631,9 @@ def test_breaker_stays(tmp_path: Path) -> None:
             row = trial_row("r1", rng.randint(0, 9_999), target=target, wall_offset_ns=session)
             stored.rows["trials"].append({**row, "status": rng.choice(["success", "failure", "skipped"])})
     expected: list[Row] = []
-    for target, session, last in (("alpha", 0, 3_000_000), ("alpha", 50_000, 99_000_000), ("beta", 0, 4_000)):
+    for place in (("alpha", 0, 0, 0), ("alpha", 0, 50_000, 4), ("beta", 0, 0, 0), ("beta", 1, 0, 0)):
+        target, worker, session, before = place
+        last = 99_000_000 if session else 3_000_000
         stamps = sorted(rng.sample(range(1_000, last), 4))
         ends = [
             row["ended_ns"]
@@ -640,13 +642,14 @@ def test_breaker_stays(tmp_path: Path) -> None:
         ]
         for number, (at_ns, state) in enumerate(zip(stamps, ("closed", "open", "half_open", "closed"), strict=True)):
             fields = {"reason": "share", "failures": 3, "calls": 5, "openings": 1, "asked_s": 0.25}
-            detail = json.dumps(fields if state == "open" else {"reason": "start"} if number == 0 else {})
+            told = fields if state == "open" else {"reason": "start"} if number == 0 else {}
+            detail = json.dumps({**told, "worker": worker} if worker else told)
             at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=(at_ns + session) // 1000)
             row = {"run_id": "r1", "wall_offset_ns": session, "at_ns": at_ns, "happened_at": at, "kind": "breaker"}
             stored.rows["events"].append({**row, "target": target, "name": state, "detail": detail})
             end = stamps[number + 1] if number < 3 else max([at_ns, *ends])
-            wanted = {"target": target, "stay": len(expected) % 8 + 1, "state": state, "lasted_s": (end - at_ns) / 1e9}
-            expected.append({**wanted, "failures": 3 if state == "open" else None})
+            wanted = {"target": target, "worker": worker, "stay": before + number + 1, "state": state}
+            expected.append({**wanted, "lasted_s": (end - at_ns) / 1e9, "failures": 3 if state == "open" else None})
     stored.rows["events"].append({"run_id": "r1", "at_ns": 5, "kind": "load", "name": "capped", "detail": "{}"})
     rng.shuffle(stored.rows["events"])
     found = ask("breaker", stored.write(tmp_path))

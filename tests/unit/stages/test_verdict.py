@@ -195,6 +195,18 @@ def test_a_profiled_run_is_degraded() -> None:
     assert judged(replace(EMPTY, profiled=True)) == [("profiled", "DEGRADED", None, None)]
 
 
+def test_a_breaker_that_opened_is_named_and_its_targets_lag_is_not_the_harness() -> None:
+    late = np.arange(100, dtype=np.int64) * (SECOND_NS // 10) + SECOND_NS * 30
+    found = open_load(trials(100, started_ns=late, ended_ns=late + SECOND_NS // 20))
+    assert [code for code, *_ in judged(found)] == ["schedule_lag"]
+    held = replace(found, openings={"a": 3, "b": 1})
+    assert judged(held) == [
+        ("breaker_opened", "DEGRADED", 3.0, 0.0),
+        ("breaker_opened", "DEGRADED", 1.0, 0.0),
+    ]
+    assert "a: its breaker opened 3 times and held trials back" in verdict(held, StoreSection()).sentences[0]
+
+
 # ---------------------------------------------------------------- the load
 
 
