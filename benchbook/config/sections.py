@@ -125,6 +125,7 @@ class ExecuteSection(Section):
     think_s: Think = None
     max_in_flight: int | None = Field(None, ge=1, le=100_000)
     on_full: Literal["wait", "drop"] = "wait"
+    warm_connections: bool = True
     retries: RetriesSpec = RetriesSpec()
     breaker: BreakerSpec | None = None
     cache: Literal["as_is", "cold", "shared_prefix", "warm"] = "as_is"

@@ -31,6 +31,9 @@ class Outgoing:
     payload: bytes = field(repr=False)
 
 
+_WARMED_AT_ONCE = 128
+
+
 class Transport:
     """A pool of connections and the one way to use them. Belongs to one event loop.
 
@@ -93,11 +96,16 @@ class Transport:
         """
         route = self._route(url)
         missing = max(0, count - len(self._idle.get(route, ())))
-        opened = await asyncio.gather(*(self._open(route, deadline_ns) for _ in range(missing)), return_exceptions=True)
-        ready = [connection for connection in opened if isinstance(connection, Connection)]
-        for connection in ready:
-            self._give_back(route, connection)
-        return len(ready)
+        opened = 0
+        while missing > 0:
+            batch = min(missing, _WARMED_AT_ONCE)
+            tries = (self._open(route, deadline_ns) for _ in range(batch))
+            found = await asyncio.gather(*tries, return_exceptions=True)
+            ready = [connection for connection in found if isinstance(connection, Connection)]
+            for connection in ready:
+                self._give_back(route, connection)
+            opened, missing = opened + len(ready), missing - batch if len(ready) == batch else 0
+        return opened
 
     async def close(self) -> None:
         """Close every idle connection; those in use close with their exchange's end or the loop's."""

@@ -11,7 +11,9 @@ from benchbook.providers.transport import Transport
 from benchbook.records import Answer, Call, ModelRequest, PlannedTrial
 from benchbook.runner.decoder import Decoder
 from benchbook.runner.gate import Gate
+from benchbook.runner.lanes import Share
 from benchbook.runner.plan import Plan
+from benchbook.runner.warming import warm
 
 
 class Desk:
@@ -26,6 +28,10 @@ class Desk:
         self._asking: dict[str, Gate] = {}
         self.timeout_s = execute.timeout_s
         self.retries = RetryPolicy(execute.retries.attempts, execute.retries.base_s, execute.retries.cap_s)
+
+    async def warm(self, share: Share) -> None:
+        """Open the connections that the share will use, where the plan asks for it."""
+        await warm(self._plan, self._providers, self._outbox.transport, share)
 
     def request(self, trial: PlannedTrial) -> ModelRequest:
         return self._plan.request(trial)

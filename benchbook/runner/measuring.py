@@ -166,8 +166,8 @@ class Measuring:
                 return
 
     def _finished(self, trial: Trial) -> None:
-        self._left.count(self._progress, trial)
         self._writer.append(trial)
+        self._left.count(self._progress, trial)
         if self._budget_usd is not None and self._progress.spent_usd >= self._budget_usd:
             self.stop("budget")
 

@@ -126,6 +126,7 @@ class Session:
         }
         if self._orders.workers > 1:
             return await self._by_crew(left, progress, facts, notes)
+        await desk.warm(Share(0))
         with journal.JournalWriter(self._orders.results, run_id, facts) as writer:
             measuring = Measuring(left, desk, writer, progress)
             status = await measuring.run(Share(clock.monotonic_ns()), self._budget_usd(), self._on_progress)

@@ -88,6 +88,8 @@ class _Worker:
         loop = asyncio.get_running_loop()
         self._start = loop.create_future()
         threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
+        desk = Desk(plan, providers, transport)
+        await desk.warm(Share(0, mine.number, mine.of))
         _say("ready", {})
         share = Share(await self._start, mine.number, mine.of)
         progress = self._progress(left, share, earlier)
@@ -96,7 +98,7 @@ class _Worker:
             with journal.JournalWriter(Path(mine.results), mine.run_id, facts, segment=mine.segment) as writer:
                 for note in mine.notes:
                     writer.note(Event(at_ns=share.start_ns, **note))
-                self._measuring = Measuring(left, Desk(plan, providers, transport), writer, progress)
+                self._measuring = Measuring(left, desk, writer, progress)
                 status = await self._measuring.run(share, None, lambda so_far: _say("progress", so_far.report()))
                 writer.finish(status, progress.fields())
         finally:
