@@ -114,6 +114,14 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A user's turn in a conversation: what is said, a template, and the pause before it in s, as a user's own."""
+
+    content: str
+    think_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """What a generated case was made to: tokens of its prompt as declared, how many of them every case of its
     dataset begins with, and the characters of that beginning."""
@@ -125,12 +133,13 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A test case. Exactly one of `prompt` and `messages`; both are templates over `variables`."""
+    """A test case. Exactly one of `prompt`, `messages` and `turns`; all are templates over `variables`."""
 
     id: str
     category: str = ""
     prompt: str | None = None
     messages: tuple[Message, ...] = ()
+    turns: tuple[Turn, ...] = ()
     system: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     expected: str | None = None
@@ -141,8 +150,8 @@ class Case:
     """Of a case that was declared and not written; None for a written one."""
 
     def __post_init__(self) -> None:
-        if (self.prompt is None) == (not self.messages):
-            raise RecordError(f"case {self.id!r} needs exactly one of prompt and messages")
+        if [self.prompt is not None, bool(self.messages), bool(self.turns)].count(True) != 1:
+            raise RecordError(f"case {self.id!r} needs exactly one of prompt, messages and turns")
 
 
 @dataclass(frozen=True, slots=True)

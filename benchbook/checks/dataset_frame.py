@@ -109,6 +109,12 @@ def _rendered(case: Case, fields: Sequence[tuple[str, str]]) -> tuple[str | None
         return None
     if case.prompt is not None:
         return (made.get("system"), made["prompt"])
+    if case.turns:
+        said = (made[f"turns.{turn}.content"] for turn in range(len(case.turns)))
+        return (
+            made.get("system"),
+            *(part for text, turn in zip(said, case.turns, strict=True) for part in (text, repr(turn.think_s))),
+        )
     turns = (made[f"messages.{turn}.content"] for turn in range(len(case.messages)))
     roles = (repr((m.role, m.tool_calls, m.tool_call_id)) for m in case.messages)
     return (made.get("system"), *(part for pair in zip(turns, roles, strict=True) for part in pair))

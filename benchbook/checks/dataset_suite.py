@@ -240,7 +240,7 @@ class _Texts:
     def bad_length(self, row: int) -> Finding:
         chars = int(self.value(row, "prompt_chars"))
         case = self.rows[row].case
-        field = "messages" if case is not None and case.prompt is None else "prompt"
+        field = "prompt" if case is None or case.prompt is not None else "turns" if case.turns else "messages"
         what = "is blank once rendered" if chars == 0 else f"has {chars:,} characters once rendered"
         yield field, what, f"write 1 to {MAX_PROMPT_CHARS:,} characters"
 

@@ -92,7 +92,7 @@ def _generated(sizes: dict[str, Any]) -> str:
 
 
 def _prompt(case: Any) -> str:
-    return str(case.prompt) if case.prompt is not None else " / ".join(m.content for m in case.messages)
+    return str(case.prompt) if case.prompt is not None else " / ".join(m.content for m in case.messages or case.turns)
 
 
 def _right(expected: str | None, references: list[str]) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchbook.datasets.notes import Parsed
 from benchbook.errors import DatasetError
-from benchbook.records import Case, Dataset, Message
+from benchbook.records import Case, Dataset, Message, Turn
 
 
 def to_dict(dataset: Dataset) -> dict[str, Any]:
@@ -45,6 +45,7 @@ def _case(case: Case) -> dict[str, Any]:
         "category": case.category or None,
         "prompt": case.prompt,
         "messages": [_message(message) for message in case.messages] or None,
+        "turns": [_turn(turn) for turn in case.turns] or None,
         "system": case.system,
         "variables": dict(case.variables) or None,
         "expected": case.expected,
@@ -62,3 +63,8 @@ def _message(message: Message) -> dict[str, Any]:
     if message.tool_call_id is not None:
         fields["tool_call_id"] = message.tool_call_id
     return fields
+
+
+def _turn(turn: Turn) -> Any:
+    """Text alone where that says it all."""
+    return {"content": turn.content, "think_s": turn.think_s} if turn.think_s else turn.content

@@ -13,7 +13,7 @@ from typing import Any
 from benchbook.datasets.json_file import parse_json
 from benchbook.datasets.notes import Note, Parsed, problem
 
-_OF_A_CASE = {"id", "prompt", "messages"}
+_OF_A_CASE = {"id", "prompt", "messages", "turns"}
 
 
 def parse(text: str, path: str) -> Parsed:

@@ -11,18 +11,22 @@ from typing import Any
 from benchbook.datasets.notes import Note, place, problem
 from benchbook.datasets.template import UndefinedError, fill, names, odd
 from benchbook.errors import DatasetError
-from benchbook.records import Case, Dataset, Message
+from benchbook.records import Case, Dataset, Message, Turn
 
 _SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What is sent for a case: its conversation, its system prompt, and the SHA-256 (hex) over both."""
+    """What is sent for a case: its conversation, its system prompt, and the SHA-256 (hex) over all of it.
+
+    later: the user's further turns, each sent with what was said before it.
+    """
 
     messages: tuple[Message, ...]
     system: str | None
     prompt_sha256: str
+    later: tuple[Turn, ...] = ()
 
 
 def render(dataset: Dataset, case: Case) -> Rendered:
@@ -33,13 +37,17 @@ def render(dataset: Dataset, case: Case) -> Rendered:
 
 def rendered(case: Case, fields: Mapping[str, str]) -> Rendered:
     """What is sent, from the filled-in fields by name (see `templates`)."""
+    system = fields.get("system")
+    if case.turns:
+        said = tuple(replace(turn, content=fields[f"turns.{number}.content"]) for number, turn in enumerate(case.turns))
+        opening = (Message("user", said[0].content),)
+        return Rendered(opening, system, _hash(opening, system, said[1:]), said[1:])
     if case.prompt is not None:
         messages: tuple[Message, ...] = (Message("user", fields["prompt"]),)
     else:
         messages = tuple(
             replace(message, content=fields[f"messages.{turn}.content"]) for turn, message in enumerate(case.messages)
         )
-    system = fields.get("system")
     return Rendered(messages, system, _hash(messages, system))
 
 
@@ -50,7 +58,8 @@ def rendered_case(dataset: Dataset, case: Case) -> Case:
     return replace(
         case,
         prompt=fields.get("prompt"),
-        messages=() if case.prompt is not None else made.messages,
+        messages=made.messages if case.messages else (),
+        turns=(replace(case.turns[0], content=made.messages[0].content), *made.later) if case.turns else (),
         system=made.system,
         variables={},
         expected=fields.get("expected"),
@@ -128,6 +137,8 @@ def _sent(case: Case) -> Iterator[tuple[str, str]]:
         yield "prompt", case.prompt
     for turn, message in enumerate(case.messages):
         yield f"messages.{turn}.content", message.content
+    for number, said in enumerate(case.turns):
+        yield f"turns.{number}.content", said.content
     if case.system is not None:
         yield "system", case.system
 
@@ -144,9 +155,10 @@ def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _hash(messages: tuple[Message, ...], system: str | None) -> str:
-    turns = [
+def _hash(messages: tuple[Message, ...], system: str | None, later: tuple[Turn, ...] = ()) -> str:
+    turns: list[Any] = [
         [m.role, m.content, [[call.id, call.name, call.arguments] for call in m.tool_calls], m.tool_call_id]
         for m in messages
     ]
+    turns += [["later", turn.content, turn.think_s] for turn in later]
     return sha256(json.dumps([system, turns], separators=(",", ":")).encode()).hexdigest()

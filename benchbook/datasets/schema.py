@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Required
 
-from pydantic import BeforeValidator, ConfigDict, Strict, TypeAdapter, ValidationError, with_config
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from benchbook.datasets.notes import Note, Parsed, place, problem
-from benchbook.records import Case, Dataset, Message, ToolCall
+from benchbook.records import Case, Dataset, Message, ToolCall, Turn
 
 SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
 
@@ -59,12 +59,21 @@ class _Message(TypedDict, total=False):
     tool_call_id: str | None
 
 
+class _Turn(TypedDict, total=False):
+    content: Required[str]
+    think_s: Annotated[float, Strict(), Field(ge=0, le=86_400)] | None
+
+
+_Said = Annotated[_Turn, BeforeValidator(lambda value: {"content": value} if isinstance(value, str) else value)]
+
+
 @with_config(_LAX_TEXT)
 class _Case(TypedDict, total=False):
     id: Required[str]
     category: str | None
     prompt: str | None
     messages: list[_Message] | None
+    turns: list[_Said] | None
     system: str | None
     variables: dict[str, Any] | None
     expected: str | None
@@ -207,11 +216,13 @@ def _check_cases(cases: Sequence[Any], where: _Where) -> tuple[Mapping[int, _Cas
 
 def _contradictions(case: _Case) -> Iterator[tuple[str, str, str]]:
     """What types alone don't show: field, what is wrong, what would be right."""
-    prompt, messages = case.get("prompt"), case.get("messages")
-    if prompt is None and not messages:
-        yield "prompt", "neither prompt nor messages is there", "write one of them"
-    elif prompt is not None and messages:
-        yield "messages", "both prompt and messages are there", "keep one of them"
+    prompt, messages, turns = case.get("prompt"), case.get("messages"), case.get("turns")
+    there = [prompt is not None, bool(messages), bool(turns)]
+    if not any(there):
+        yield "prompt", "neither prompt nor messages nor turns is there", "write one of them"
+    elif there.count(True) > 1:
+        names = [name for name, one in zip(("prompt", "messages", "turns"), there, strict=True) if one]
+        yield names[-1], f"both {names[0]} and {names[-1]} are there", "keep one of them"
     elif messages and messages[-1]["role"] == "assistant":
         yield "messages", "the conversation ends with the assistant", "end with the user (or a tool's answer)"
 
@@ -277,6 +288,10 @@ def _unknown(document: Mapping[str, Any], cases: Sequence[Any], where: _Where) -
         for turn, message in enumerate(messages) if isinstance(messages, list) else ():
             for key in sorted(message.keys() - _MESSAGE_FIELDS) if isinstance(message, dict) else ():
                 yield Note(where.place(index, "messages", turn, key), "unknown field", right)
+        turns = raw.get("turns")
+        for turn, said in enumerate(turns) if isinstance(turns, list) else ():
+            for key in sorted(said.keys() - _Turn.__annotations__.keys()) if isinstance(said, dict) else ():
+                yield Note(where.place(index, "turns", turn, key), "unknown field", right)
 
 
 # ---------------------------------------------------------------- building the records
@@ -308,6 +323,7 @@ def _case(checked: _Case, raw: Mapping[str, Any]) -> Case:
         category=checked.get("category") or "",
         prompt=checked.get("prompt"),
         messages=tuple(_message(turn) for turn in checked.get("messages") or ()),
+        turns=tuple(Turn(turn["content"], turn.get("think_s") or 0.0) for turn in checked.get("turns") or ()),
         system=checked.get("system"),
         variables=raw.get("variables") or {},
         expected=checked.get("expected"),

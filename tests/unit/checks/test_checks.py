@@ -40,7 +40,7 @@ BAD_CASES: list[dict[str, Any]] = [
     {"id": "i", "prompt": "nothing to judge by"},
 ]  # fmt: skip
 PROBLEMS = [
-    ("schema", "case h, field prompt: neither prompt nor messages is there"),
+    ("schema", "case h, field prompt: neither prompt nor messages nor turns is there"),
     ("id_well_formed", "case number 3, field id: is empty; write 1 to 200 characters"),
     ("id_unique", "case a, field id: case number 1 has the id of number 2; give it an id of its own"),
     ("id_unique", "case a, field id: case number 2 has the id of number 1; give it an id of its own"),

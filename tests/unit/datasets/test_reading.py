@@ -172,7 +172,7 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("a.json", '{"name": "x", "test_cases": {}}', ["F, field test_cases: is an object; write a list"]),
     ("a.json", of_cases(3), ["F, case number 1: is a whole number (3); write an object"]),
     ("a.json", of_cases({"prompt": "x"}), ["F, case number 1, field id: is missing; it is required"]),
-    ("a.json", of_cases({"id": "a"}), ["F, case a, field prompt: neither prompt nor messages is there"]),
+    ("a.json", of_cases({"id": "a"}), ["F, case a, field prompt: neither prompt nor messages nor turns is there"]),
     (
         "a.json",
         of_cases({"id": "a", "prompt": "x", "messages": [{"role": "user", "content": "x"}]}),
