@@ -114,7 +114,7 @@ class ValidateSection(Section):
 
 class ExecuteSection(Section):
     targets: tuple[TargetSpec, ...] = Field(min_length=1)
-    workloads: tuple[Literal["api"], ...] = Field(("api",), min_length=1)
+    workloads: tuple[Literal["api", "session"], ...] = Field(("api",), min_length=1)
     stream: bool = True
     load: LoadSpec = ClosedLoad()
     repetitions: int = Field(10, ge=1)

@@ -2,9 +2,10 @@
 
 Law 1. A prompt is words of three letters, a blank between them, then two line ends and a closing request. Word k of
 a stream is `WORDS[byte k]` of SHAKE-256 over `benchbook synthetic 1`, the seed and the stream's name: the stream
-`shared` begins every prompt, the stream `case N` goes on. A token is taken as four characters, as the forecast and
-the simulator take it, so a word with its blank is one; common short words are one token in most vocabularies too.
-That is an estimate: what is reported is the provider's count, and `calibration` brings the two together.
+`shared` begins every prompt, `case N` goes on, `case N turn K` is a later turn of a conversation. A token is taken as
+four characters, as the forecast and the simulator take it, so a word with its blank is one; common short words are
+one token in most vocabularies too. That is an estimate: what is reported is the provider's count, and `calibration`
+brings the two together.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from benchbook.datasets.notes import Note, place, problem
-from benchbook.records import Case, Generated
+from benchbook.records import Case, Generated, Turn
 
 TOKEN_CHARS = 4
 MAX_TOKENS = 500_000
@@ -108,6 +109,9 @@ class Synthetic(_Spec):
     cases: int = Field(ge=1, le=100_000)
     prompt_tokens: _Size
     output_tokens: _Size | None = None
+    turns: int = Field(1, ge=1, le=1_000)
+    turn_tokens: _Size = _Fixed(value=50)
+    think_s: float = Field(0.0, ge=0, le=86_400)
     shared_prefix_share: float = Field(0.0, ge=0, le=1)
     seed: int = 42
     words: Literal["english"] = "english"
@@ -127,7 +131,8 @@ def judge(declared: Any, path: str) -> tuple[Synthetic | None, list[Note]]:
         spec = Synthetic.model_validate(dict(declared))
     except ValidationError as error:
         return None, [_explain(one, path) for one in error.errors(include_url=False)]
-    total = sum(_sizes(spec))
+    most = _most(spec.turn_tokens) * (spec.turns - 1) * spec.cases
+    total = sum(_sizes(spec)) + most
     if total > MAX_TOTAL_TOKENS:
         what = f"asks for {total:,} tokens of prompts"
         return None, [problem(place(path, None, None, "synthetic"), what, f"keep to {MAX_TOTAL_TOKENS:,} in all")]
@@ -156,13 +161,23 @@ def _case(spec: Synthetic, number: int, texts: tuple[str, str]) -> Case:
     shared, text = texts
     output = None if spec.output_tokens is None else _draw(spec, "output_tokens", number)
     tokens = _draw(spec, "prompt_tokens", number)
+    later = tuple(_turn(spec, number, turn) for turn in range(1, spec.turns))
     return Case(
         id=f"{spec.category}-{number + 1:04d}",
         category=spec.category,
-        prompt=text,
+        prompt=None if later else text,
+        turns=(Turn(text), *later) if later else (),
         config=_config(spec, output),
         generated=Generated(tokens, round(estimated_tokens(shared) * spec.calibration), len(shared)),
     )
+
+
+def _turn(spec: Synthetic, number: int, turn: int) -> Turn:
+    """A further turn of a conversation: words, and the closing request where there is room for it."""
+    words = _words_of(spec, _draw(spec, "turn_tokens", number, turn))
+    closing = _SEPARATOR + spec.ask if spec.ask and words >= 2 * _closing_tokens(spec) else ""
+    said = _stream(spec, f"case {number} turn {turn}", words - (_closing_tokens(spec) if closing else 0))
+    return Turn(" ".join(said) + closing, spec.think_s)
 
 
 def _config(spec: Synthetic, output: int | None) -> dict[str, Any]:
@@ -175,11 +190,17 @@ def _sizes(spec: Synthetic) -> list[int]:
     return [_draw(spec, "prompt_tokens", number) for number in range(spec.cases)]
 
 
-def _draw(spec: Synthetic, field: Literal["prompt_tokens", "output_tokens"], number: int) -> int:
-    law = spec.prompt_tokens if field == "prompt_tokens" else spec.output_tokens
-    assert law is not None  # noqa: S101 - for the type checker
-    share = (int.from_bytes(_bytes(spec, f"{field} {number}", 8), "big") + 0.5) / 2**64
+def _draw(spec: Synthetic, field: str, *numbers: int) -> int:
+    """One size of the field's law."""
+    law: _Fixed | _Uniform | _Lognormal = getattr(spec, field)
+    name = " ".join([field, *map(str, numbers)])
+    share = (int.from_bytes(_bytes(spec, name, 8), "big") + 0.5) / 2**64
     return law.at(min(share, math.nextafter(1.0, 0.0)))
+
+
+def _most(law: _Fixed | _Uniform | _Lognormal) -> int:
+    """The largest size that the law gives."""
+    return law.at(math.nextafter(1.0, 0.0))
 
 
 def _words_of(spec: Synthetic, tokens: int) -> int:
@@ -212,4 +233,9 @@ def _explain(error: Any, path: str) -> Note:
 
 
 _SIZES = "write a number of tokens, [low, high], or {kind: lognormal, median: 500, sigma: 0.5, max: 4000}"
-_RIGHTS = {"prompt_tokens": _SIZES, "output_tokens": _SIZES, "shared_prefix_share": "write 0 to 1"}
+_RIGHTS = {
+    "prompt_tokens": _SIZES,
+    "turn_tokens": _SIZES,
+    "output_tokens": _SIZES,
+    "shared_prefix_share": "write 0 to 1",
+}

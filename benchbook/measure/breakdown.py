@@ -58,12 +58,19 @@ def trial_breakdown(trial: Trial, spans: Iterable[Span]) -> Metrics:
 
 
 def api_spans(trial: Trial) -> tuple[Span, ...]:
-    """The spans of an `api` trial: one `model` span a call, from its dispatch (its taking up, if it was never
-    sent) to its close, and one `rate_limit_wait` span for each back-off.
+    """The spans of a trial of calls: one `model` span a call, from its dispatch (its taking up, if it was never
+    sent) to its close, one `rate_limit_wait` span for each back-off, and one `human_wait` span for the user's pause
+    before each further turn of a conversation.
     """
     spans: list[Span] = []
-    free_ns = trial.started_ns
+    free_ns, turn = trial.started_ns, 1
     for index, call in enumerate(trial.calls):
+        if call.turn != turn:
+            turn = call.turn
+            if call.intended_ns > free_ns:
+                wait = f"the user's pause before turn {turn}"
+                spans.append(Span(f"{call.call_id}.think", None, "human_wait", wait, free_ns, call.intended_ns))
+                free_ns = call.intended_ns
         waited_ns = free_ns + call.backoff_ns
         if call.backoff_ns:
             reason = _reason(trial.calls[:index])

@@ -142,6 +142,7 @@ def response_row(facts: RowFacts, trial: Trial, call: Call, answer: Answer) -> R
         "run_id": facts.run_id,
         "trial_id": trial.planned.trial_id,
         "call_id": call.call_id,
+        "turn": call.turn,
         "attempt": call.attempt,
         "text": answer.text,
         "reasoning": answer.reasoning,

@@ -3,7 +3,7 @@
 Version history of SCHEMA_VERSION
   1  first release
   2  table `events`; calls: dns_ms, tcp_ms, proxy_ms, tls_ms, the parts of connect_ms; runs: reason_codes, harness_*,
-     schedule_lag_p99_ms, calibration_*, sweep_*; calls: turn; trials: prompt_tokens_asked
+     schedule_lag_p99_ms, calibration_*, sweep_*; calls, responses: turn; trials: prompt_tokens_asked
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -213,6 +213,7 @@ RESPONSES = pa.schema(
         ("run_id", pa.string()),
         ("trial_id", pa.string()),
         ("call_id", pa.string()),
+        ("turn", _INT),
         ("attempt", _INT),
         ("text", pa.string()),
         ("reasoning", pa.string()),

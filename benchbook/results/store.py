@@ -36,8 +36,8 @@ _RUN_ID = pa.dictionary(pa.int32(), pa.string())
 _ORDER = {
     "runs": ("run_id",),
     "trials": ("position", "trial_id"),
-    "calls": ("trial_id", "attempt", "call_id"),
-    "responses": ("trial_id", "attempt", "call_id"),
+    "calls": ("trial_id", "turn", "attempt", "call_id"),
+    "responses": ("trial_id", "turn", "attempt", "call_id"),
     "spans": ("trial_id", "started_ns", "span_id"),
     "scores": ("trial_id", "scorer"),
     "checks": ("suite", "subject", "name"),

@@ -97,6 +97,7 @@ class Plan:
 def freeze(spec: PlanSpec, datasets: Sequence[Dataset]) -> Plan:
     """Expand `spec` over `datasets`. Raises PlanError where two datasets share a name or a provider is unknown."""
     _require_unique_names(spec, datasets)
+    _require_workloads(spec, datasets)
     targets = {target.name: target for target in spec.targets()}
     for target in targets.values():
         require_known(target)
@@ -135,6 +136,17 @@ def _require_unique_names(spec: PlanSpec, datasets: Sequence[Dataset]) -> None:
             raise PlanError(
                 spec.source, f"two datasets are named {dataset.name!r} ({dataset.path} is one)", "names must be unique"
             )
+
+
+def _require_workloads(spec: PlanSpec, datasets: Sequence[Dataset]) -> None:
+    """A conversation needs the workload that holds one; a single prompt is a conversation of one turn."""
+    if "api" not in spec.execute.workloads:
+        return
+    for dataset in datasets:
+        for case in dataset.cases:
+            if len(case.turns) > 1:
+                what = f"case {case.id} has {len(case.turns)} turns, and the workload api asks once"
+                raise PlanError(dataset.path or dataset.name, what, "plan it with execute.workloads: [session]")
 
 
 def _law_sha256(spec: PlanSpec) -> str | None:

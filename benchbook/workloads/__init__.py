@@ -13,10 +13,11 @@ from typing import Protocol, cast
 from benchbook.providers import Provider
 from benchbook.providers.calls import Asked, RawCall
 from benchbook.providers.retry import RetryPolicy
-from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Trial
+from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Trial, Turn
 
 WORKLOADS: Mapping[str, str] = {
     "api": "benchbook.workloads.api",
+    "session": "benchbook.workloads.session",
 }
 
 
@@ -41,6 +42,10 @@ class Desk(Protocol):
     retries: RetryPolicy
 
     def request(self, trial: PlannedTrial) -> ModelRequest: ...
+
+    def later(self, trial: PlannedTrial) -> tuple[Turn, ...]:
+        """The user's turns after the one that `request` asks."""
+        ...
 
     def provider(self, target: str) -> Provider: ...
 

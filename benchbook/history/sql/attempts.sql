@@ -9,13 +9,13 @@ with tried as (
     where t.phase = 'measured' and t.status <> 'skipped'),
 steps as (
     select
-        t.*, c.attempt, c.error_kind, c.backoff_ms, (c.closed_ns - c.sent_ns) / 1e6 as busy_ms,
-        lag(c.error_kind) over (partition by c.run_id, c.trial_id order by c.attempt) as error_before
+        t.*, c.turn, c.attempt, c.error_kind, c.backoff_ms, (c.closed_ns - c.sent_ns) / 1e6 as busy_ms,
+        lag(c.error_kind) over (partition by c.run_id, c.trial_id order by c.turn, c.attempt) as error_before
     from tried as t join calls as c using (run_id, trial_id)),
 by_trial as (
     select
         run_id, target, workload, trial_id, status, count(*) as calls, count(error_before) as retries,
-        count(error_kind) as failed, arg_min(error_kind is not null, attempt) as first_failed
+        count(error_kind) as failed, arg_min(error_kind is not null, coalesce(turn, 1) * 1000 + attempt) as first_failed
     from steps
     group by all),
 causes as (

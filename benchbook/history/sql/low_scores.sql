@@ -12,7 +12,7 @@ with judged as (
 said as (
     select run_id, trial_id, text as answer
     from responses
-    qualify row_number() over (partition by run_id, trial_id order by attempt desc) = 1)
+    qualify row_number() over (partition by run_id, trial_id order by turn desc, attempt desc) = 1)
 select
     j.run_id, j.target, row_number() over lowest as rank,
     j.* exclude (run_id, target), a.answer

@@ -1,6 +1,6 @@
 -- One row per run, target, workload and view: what retries do to a latency, with n, p50, p95, p99 and their intervals.
 --
--- first_attempt: dispatch to end of first attempts that succeeded, as if nobody retried. last_attempt: the same of the
+-- first_attempt: dispatch to end of first attempts that succeeded, as if nobody retried (of a conversation, of its last turn). last_attempt: the same of the
 -- attempt that brought the answer (e2e_ms). with_retries: from the trial's start to the end of the answer, failed
 -- attempts, waits and connection set-up included. from_intended: the same from the intended start (response_ms).
 -- missing counts attempted trials that the view has no value for. Measured trials.
@@ -9,10 +9,10 @@ with tried as (
     from trials
     where phase = 'measured' and status <> 'skipped'),
 firsts as (
-    select run_id, trial_id, arg_min(case when error_kind is null then e2e_ms end, attempt) as first_ms
+    select run_id, trial_id, case when error_kind is null then e2e_ms end as first_ms
     from calls
     where attempt = 1
-    group by all),
+    qualify row_number() over (partition by run_id, trial_id order by turn desc) = 1),
 views as (
     select
         t.run_id, t.target, t.workload, f.first_ms as first_attempt,

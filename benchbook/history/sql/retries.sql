@@ -5,12 +5,14 @@
 with chosen as (
     select *
     from trials
-    where coalesce(starts_with(trial_id, getvariable('trial')::varchar), calls > 1))
+    where coalesce(
+        starts_with(trial_id, getvariable('trial')::varchar),
+        (run_id, trial_id) in (select (run_id, trial_id) from calls where attempt > 1)))
 select
     t.run_id, t.target, t.trial_id, t.workload, t.dataset, t.test_id, t.repetition, t.phase, t.status,
-    c.attempt, t.calls as attempts, c.error_kind, c.http_status, c.error_message, c.retry_after_s,
+    c.turn, c.attempt, t.calls as attempts, c.error_kind, c.http_status, c.error_message, c.retry_after_s,
     (c.sent_ns - t.started_ns) / 1e6 as after_ms, c.backoff_ms as back_off_ms, c.cold, c.connect_ms,
     c.ttft_ms, c.e2e_ms, (c.closed_ns - c.sent_ns) / 1e6 as took_ms, t.response_ms as trial_response_ms,
     c.tokens_out, c.cost_usd
 from chosen as t join calls as c using (run_id, trial_id)
-order by t.run_id, t.target, t.position, t.trial_id, c.attempt
+order by t.run_id, t.target, t.position, t.trial_id, c.turn, c.attempt

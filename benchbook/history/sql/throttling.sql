@@ -5,13 +5,13 @@
 -- attempt. waited_ms: from the end of a throttled attempt to the next dispatch. The interval is Wilson's.
 with steps as (
     select
-        run_id, target, phase, trial_id, attempt, retry_after_s, closed_ns,
+        run_id, target, phase, trial_id, turn, attempt, retry_after_s, closed_ns,
         coalesce(http_status in (429, 503, 529), false) or coalesce(error_kind in ('rate_limited', 'overloaded'), false)
             as throttled,
         coalesce(http_status = 429, false) as said_429,
         coalesce(http_status = 529, false) as said_529,
-        lead(sent_ns) over (partition by run_id, trial_id order by attempt) as next_sent_ns,
-        lead(attempt) over (partition by run_id, trial_id order by attempt) as next_attempt
+        lead(sent_ns) over (partition by run_id, trial_id order by turn, attempt) as next_sent_ns,
+        lead(attempt) over (partition by run_id, trial_id order by turn, attempt) as next_attempt
     from calls)
 select
     run_id, target, phase, count(*) as attempts,

@@ -132,7 +132,7 @@ def _call(rng: random.Random, trial: Row, attempt: int) -> Row:
     row = {name: trial[name] for name in ("run_id", "trial_id", "target", "phase", "wall_offset_ns", "streamed")}
     row |= {"call_id": f"{trial['trial_id']}-{attempt}", "attempt": attempt, "sent_ns": sent_ns, "cold": attempt == 1}
     row |= {"chunk_offsets_us": offsets, "chunk_sizes": sizes, "chunk_kinds": ["text"] * count}
-    row |= {"turn": 2 - attempt % 2, "tokens_in": None if attempt == 3 else _counted(trial)}
+    row |= {"turn": 1 + attempt // 3, "tokens_in": None if attempt == 3 else _counted(trial)}
     row |= {"closed_ns": trial["ended_ns"], "last_byte_ns": rng.choice([None, trial["ended_ns"] + rng.randint(-5, 5)])}
     row |= {
         "tokens_out": rng.choice([None, rng.randint(1, 300)]) if last else None,
