@@ -1,15 +1,18 @@
 """How far are stored latencies from the truth? The real stages against a simulator whose every stamp is known.
 
-    python benchmarks/accuracy.py                       concurrency 1, 10 and 100, three runs of each
-    python benchmarks/accuracy.py -c 100 --repeats 5
+    python benchmarks/accuracy.py                       concurrency 1, 10, 100, 500 and 1,000, three runs of each
+    python benchmarks/accuracy.py -c 100 --repeats 5 --plot accuracy.svg
 
 The simulator's law is fixed: 200 ms to the first token, 10 ms for each further one, 64 tokens. Both processes read the
-host's one monotonic clock. Per request, joined by its id:
+host's one monotonic clock; each has a core of its own where there are two. Per request, joined by its id:
 
     true TTFT        simulator: the moment before the write of the first content chunk, minus our stamp `sent_ns`
     TTFT error       stored ttft_ms minus the true TTFT: from the simulator's write to our stamp
     true ms/token    simulator: last content chunk minus first, over the tokens after the first
     simulator late   the simulator's own lateness against its law, which is in the stored numbers and not our doing
+
+In turn with ours, at each concurrency, the same by the `openai` SDK as a careful user writes it (`sdk_client.py`), with
+its own stamps: sent before `create`, first content when the loop over the stream has it.
 
 Every figure is computed for each run; printed is the median over the runs. A quantile that a run's n can't support is
 refused. Exit code 1 if the largest concurrency misses the limits below.
@@ -19,26 +22,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import orjson
 import psutil
 
-from benchbook.history import ask
 from benchbook.results.store import read_table
-from benchbook.simulator import start_process
 from benchbook.stages import Executed, Job
 from benchbook.stages.execute import execute_apart
 from benchbook.stages.store import store
 from benchbook.stages.validate import validate
-from benchbook.stats.quantiles import quantile
+from benchmarks.figures import Figure, Truth, at, mean_in_flight, medians, print_table, save_lines, shown
+from benchmarks.measuring import CLIENT_CORE, Server, host_facts, pinned, run_sdk, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILE = ROOT / "datasets" / "simulator" / "exact-200-10.yaml"
@@ -47,7 +47,7 @@ LAW_TTFT_MS, LAW_TOKEN_MS = 200.0, 10.0
 MOST_MEDIAN_MS, MOST_P99_MS = 1.0, 10.0
 """At the largest concurrency the stored TTFT's median lies this near to the true one, and its 99th percentile."""
 
-Figures = Mapping[str, "float | str"]
+Figures = Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +64,39 @@ class Joined:
 def main() -> int:
     """Measure every concurrency, print the table, and say whether the limits are kept."""
     asked = _arguments()
+    print(host_facts())
     print(
         f"law: {LAW_TTFT_MS:g} ms to the first token, {LAW_TOKEN_MS:g} ms a token, 64 tokens; provider "
         f"{asked.provider}; {os.cpu_count()} cores, shared with the simulator; median of {asked.repeats} runs\n"
     )
-    rows = []
-    with start_process(PROFILE) as address, tempfile.TemporaryDirectory() as folder:
+    rows: list[tuple[int, str, Figures]] = []
+    with serving(PROFILE) as server, tempfile.TemporaryDirectory() as folder:
+        idle_s = run_sdk(server, 1, 1).cpu_s
         for concurrency in asked.concurrency:
-            plan = _plan(asked, address, concurrency)
-            runs = [_run(plan, address, Path(folder) / f"{concurrency}-{n}") for n in range(asked.repeats)]
-            rows.append((concurrency, _medians(runs)))
+            clients: dict[str, Callable[[Path], Figures]] = {
+                "benchbook": partial(_run, _plan(asked, server.address, concurrency), server),
+                "openai SDK": partial(_baseline, server, concurrency, idle_s),
+            }
+            runs: dict[str, list[Figures]] = {name: [] for name in clients if name == "benchbook" or asked.baseline}
+            for number in range(asked.repeats):
+                for name, measured in runs.items():
+                    measured.append(clients[name](Path(folder) / f"{concurrency}-{number}"))
+            rows += [(concurrency, name, medians(measured)) for name, measured in runs.items()]
             print(f"  measured: concurrency {concurrency}", file=sys.stderr, flush=True)
     _print(rows)
-    return _judge(*rows[-1])
+    if asked.plot:
+        _plot(Path(asked.plot), rows)
+    return _judge(*[(concurrency, figures) for concurrency, name, figures in rows if name == "benchbook"][-1])
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-c", "--concurrency", type=int, nargs="+", default=[1, 10, 100], metavar="N")
+    parser.add_argument("-c", "--concurrency", type=int, nargs="+", default=[1, 10, 100, 500, 1000], metavar="N")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="runs of each (3)")
     parser.add_argument("--trials", type=int, metavar="N", help="measured trials of a run (20 at 1, else at least 300)")
     parser.add_argument("--provider", choices=sorted(MODELS), default="openai")
+    parser.add_argument("--no-baseline", dest="baseline", action="store_false", help="without the openai SDK")
+    parser.add_argument("--plot", metavar="FILE", help="draw the errors over the concurrency, an SVG or a PNG")
     return parser.parse_args()
 
 
@@ -118,19 +130,37 @@ def _plan(asked: argparse.Namespace, address: str, concurrency: int) -> dict[str
 # ---------------------------------------------------------------- one run
 
 
-def _run(plan: Mapping[str, Any], address: str, results: Path) -> Figures:
+def _run(plan: Mapping[str, Any], server: Server, results: Path) -> Figures:
     """Validate, execute and store the plan; the run's figures."""
-    _ask_simulator(address, "DELETE")
+    server.reset()
     job = Job(plan="accuracy", document=plan, results=str(results))
     validate(job)
     meter = CpuMeter()
-    executed = execute_apart(job, meter)
+    with pinned(CLIENT_CORE):
+        executed = execute_apart(job, meter)
     store(job, executed.run_id)
-    calls = _calls(results, executed)
-    truth = {record["request_id"]: record for record in orjson.loads(_ask_simulator(address, "GET"))}
-    joined = [_join(call, truth[call["request_id"]]) for call in calls]
-    in_flight = ask("throughput", results, runs=(executed.run_id,))[0]["mean_in_flight"]
-    return {**_figures(joined), "in_flight": in_flight, "cpu_ms": meter.ms_per_trial}
+    truth = server.truth()
+    joined = [_join(call, truth[call["request_id"]]) for call in _calls(results, executed)]
+    return {**_figures(joined), "in_flight": mean_in_flight(truth.values()), "cpu_ms": meter.ms_per_trial}
+
+
+def _baseline(server: Server, concurrency: int, idle_s: float, _: Path) -> Figures:
+    """The same load by the `openai` SDK."""
+    server.reset()
+    client = run_sdk(server, 20 if concurrency == 1 else max(300, 2 * concurrency), concurrency)
+    truth = server.truth()
+    joined = [
+        Joined(
+            ttft=(seen.first - seen.sent) / 1e6,
+            true_ttft=(true.first - seen.sent) / 1e6,
+            token=(seen.last - seen.first) / 1e6 / (true.tokens - 1),
+            true_token=(true.last - true.first) / 1e6 / (true.tokens - 1),
+            lateness=true.lateness / 1e6,
+        )
+        for seen, true in ((seen, truth[name]) for name, seen in client.calls.items())
+    ]
+    cpu_ms = 1000 * (client.cpu_s - idle_s) / len(joined)
+    return {**_figures(joined), "in_flight": mean_in_flight(truth.values()), "cpu_ms": cpu_ms}
 
 
 def _calls(results: Path, executed: Executed) -> list[dict[str, Any]]:
@@ -143,18 +173,17 @@ def _calls(results: Path, executed: Executed) -> list[dict[str, Any]]:
     return calls
 
 
-def _join(call: Mapping[str, Any], record: Mapping[str, Any]) -> Joined:
-    sent = record["sent_ns"]
+def _join(call: Mapping[str, Any], true: Truth) -> Joined:
     return Joined(
         ttft=call["ttft_ms"],
-        true_ttft=(sent[0] - call["sent_ns"]) / 1e6,
+        true_ttft=(true.first - call["sent_ns"]) / 1e6,
         token=call["decode_ms_per_token"],
-        true_token=(sent[-1] - sent[0]) / 1e6 / (record["tokens_out"] - 1),
-        lateness=record["lateness_ns"][0] / 1e6,
+        true_token=(true.last - true.first) / 1e6 / (true.tokens - 1),
+        lateness=true.lateness / 1e6,
     )
 
 
-def _figures(joined: Sequence[Joined]) -> dict[str, float | str]:
+def _figures(joined: Sequence[Joined]) -> dict[str, Figure]:
     """The run's figures by name; a quantile that is refused is its reason."""
     parts: Mapping[str, Iterable[float]] = {
         "ttft": (one.ttft for one in joined),
@@ -164,12 +193,10 @@ def _figures(joined: Sequence[Joined]) -> dict[str, float | str]:
         "token_error": (one.token - one.true_token for one in joined),
         "token": (one.token for one in joined),
     }
-    found: dict[str, float | str] = {"n": len(joined)}
+    found: dict[str, Figure] = {"n": len(joined)}
     for name, values in parts.items():
         listed = list(values)
-        for label, q in (("p50", 0.5), ("p99", 0.99)):
-            answer = quantile(listed, q)
-            found[f"{name}_{label}"] = answer.refused if answer.value is None else answer.value  # type: ignore[assignment]
+        found |= {f"{name}_p50": at(listed, 0.5), f"{name}_p99": at(listed, 0.99)}
     return found
 
 
@@ -205,53 +232,53 @@ def _engine_cpu_s() -> float | None:
     return None
 
 
-def _ask_simulator(address: str, method: str) -> bytes:
-    request = urllib.request.Request(f"{address}/truth", method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        data: bytes = answer.read()
-    return data
-
-
 # ---------------------------------------------------------------- the table
 
 
-def _medians(runs: Sequence[Figures]) -> Figures:
-    """Each figure's median over the runs; a refusal stays one."""
-    return {name: _median([run[name] for run in runs]) for name in runs[0]}
-
-
-def _median(values: Sequence[float | str]) -> float | str:
-    numbers = [value for value in values if not isinstance(value, str)]
-    return statistics.median(numbers) if len(numbers) == len(values) else str(values[0])
-
-
-COLUMNS: Sequence[tuple[str, Callable[[Figures], str]]] = (
-    ("n", lambda f: f"{f['n']:.0f}"),
-    ("in flight", lambda f: f"{f['in_flight']:.1f}"),
-    ("TTFT p50", lambda f: _shown(f["ttft_p50"], 2)),
-    ("true p50", lambda f: _shown(f["true_ttft_p50"], 2)),
-    ("error p50", lambda f: _shown(f["error_p50"], 3)),
-    ("error p99", lambda f: _shown(f["error_p99"], 3)),
-    ("TTFT p99", lambda f: _shown(f["ttft_p99"], 2)),
-    ("true p99", lambda f: _shown(f["true_ttft_p99"], 2)),
-    ("sim. late p99", lambda f: _shown(f["late_p99"], 3)),
-    ("ms/token p50", lambda f: _shown(f["token_p50"], 3)),
-    ("its error p50", lambda f: _shown(f["token_error_p50"], 4)),
-    ("CPU ms/stream", lambda f: f"{f['cpu_ms']:.2f}"),
+COLUMNS: Sequence[tuple[str, str, int]] = (
+    ("n", "n", 0),
+    ("in flight", "in_flight", 1),
+    ("TTFT p50", "ttft_p50", 2),
+    ("true p50", "true_ttft_p50", 2),
+    ("error p50", "error_p50", 3),
+    ("error p99", "error_p99", 3),
+    ("TTFT p99", "ttft_p99", 2),
+    ("true p99", "true_ttft_p99", 2),
+    ("sim. late p99", "late_p99", 3),
+    ("ms/token p50", "token_p50", 3),
+    ("its error p50", "token_error_p50", 4),
+    ("CPU ms/stream", "cpu_ms", 2),
 )
 
 
-def _shown(value: float | str, digits: int) -> str:
-    return value if isinstance(value, str) else f"{value:.{digits}f}"
+def _print(rows: Sequence[tuple[int, str, Figures]]) -> None:
+    cells = [
+        [str(concurrency), name, *(_cell(figures[key], digits) for _, key, digits in COLUMNS)]
+        for concurrency, name, figures in rows
+    ]
+    print_table(["concurrency", "client", *(title for title, _, _ in COLUMNS)], cells)
+    print("\ntimes in ms; the p99 of n < 299 calls is refused (-)")
 
 
-def _print(rows: Sequence[tuple[int, Figures]]) -> None:
-    cells = [[str(concurrency), *(show(figures) for _, show in COLUMNS)] for concurrency, figures in rows]
-    header = ["concurrency", *(name for name, _ in COLUMNS)]
-    widths = [max(len(line[i]) for line in [header, *cells]) for i in range(len(header))]
-    for line in [header, *cells]:
-        print("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)))
-    print("\ntimes in ms; the p99 of n < 299 calls is refused")
+def _cell(value: Figure, digits: int) -> str:
+    return "-" if isinstance(value, str) else shown(value, digits)
+
+
+def _plot(path: Path, rows: Sequence[tuple[int, str, Figures]]) -> None:
+    """TTFT error at p50 and p99, and the error of the time per token, over the concurrency."""
+    panels = []
+    for title, key in (
+        ("TTFT error p50, ms", "error_p50"),
+        ("TTFT error p99, ms", "error_p99"),
+        ("|error| of ms/token p50", "token_error_p50"),
+    ):
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for concurrency, name, figures in rows:
+            value = figures[key]
+            if isinstance(value, int | float):
+                lines.setdefault(name, []).append((concurrency, abs(value)))
+        panels.append((title, lines))
+    save_lines(path, panels)
 
 
 def _judge(concurrency: int, figures: Figures) -> int:
@@ -260,7 +287,7 @@ def _judge(concurrency: int, figures: Figures) -> int:
     if any(isinstance(value, str) for value in values):
         print(f"no verdict at concurrency {concurrency}: too few calls for a p99")
         return 0
-    ttft_p50, true_p50, ttft_p99, true_p99 = (float(value) for value in values)
+    ttft_p50, true_p50, ttft_p99, true_p99 = (float(value or 0) for value in values)
     kept = abs(ttft_p50 - true_p50) <= MOST_MEDIAN_MS and abs(ttft_p99 - true_p99) <= MOST_P99_MS
     print(
         f"concurrency {concurrency}: stored TTFT median {abs(ttft_p50 - true_p50):.3f} ms from the truth "

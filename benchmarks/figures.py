@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,6 +68,14 @@ def in_flight(found: Sequence[Pair], concurrency: int) -> float:
     begin, end = found[min(concurrency, len(found)) - 1][1].ended, found[-1][1].received
     held = sum(max(0, min(true.ended, end) - max(true.received, begin)) for _, true in found)
     return 100 * held / max(1, end - begin) / concurrency
+
+
+def mean_in_flight(records: Iterable[Truth]) -> float:
+    """Mean number of requests that the simulator held, over the whole run, ramp and end included."""
+    kept = tuple(records)
+    return sum(one.ended - one.received for one in kept) / (
+        max(one.ended for one in kept) - min(one.received for one in kept)
+    )
 
 
 def most_in_flight(found: Sequence[Pair]) -> int:

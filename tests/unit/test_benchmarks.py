@@ -10,25 +10,21 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cassettes, figures, measuring
-from benchmarks.accuracy import Joined, _figures, _join, _judge, _medians
+from benchmarks.accuracy import Joined, _figures, _join, _judge
 from tests.documented import ROOT
 
 
 def test_a_call_is_held_against_the_simulators_stamps() -> None:
     call = {"ttft_ms": 200.5, "sent_ns": 1_000_000_000, "decode_ms_per_token": 10.2}
-    record = {
-        "sent_ns": [1_200_000_000, 1_215_000_000, 1_230_000_000],
-        "tokens_out": 4,
-        "lateness_ns": [400_000, 0, 0],
-    }
-    assert _join(call, record) == Joined(ttft=200.5, true_ttft=200.0, token=10.2, true_token=10.0, lateness=0.4)
+    true = figures.Truth(1_000_300_000, 1_200_000_000, 1_230_000_000, 1_230_100_000, tokens=4, lateness=400_000)
+    assert _join(call, true) == Joined(ttft=200.5, true_ttft=200.0, token=10.2, true_token=10.0, lateness=0.4)
 
 
 def test_quantiles_are_refused_below_their_need() -> None:
     few = _figures([Joined(200.0 + n, 200.0, 10.0, 10.0, 0.0) for n in range(20)])
     assert few["ttft_p50"] == 209.5
     assert few["error_p99"] == "needs 299, has 20"
-    assert _medians([few, few])["error_p99"] == "needs 299, has 20"
+    assert figures.medians([few, few])["error_p99"] == "needs 299, has 20"
 
 
 @pytest.mark.parametrize(("off", "code"), [(0.9, 0), (1.1, 1), (-1.1, 1)])
