@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from typing import Any
@@ -118,11 +119,14 @@ def test_an_interrupt_does_not_wait_for_a_pause(bench: Any) -> None:
     bench.execute = {"breaker": {**BREAKER, "open_s": 600, "cap_s": 600}, "retries": {"attempts": 1}}
     words = ["stage", "execute", "--plan", str(bench.write()), "--results", str(bench.results)]
     with subprocess.Popen([sys.executable, "-m", "benchbook", *words], stderr=subprocess.PIPE) as running:
+        ending = threading.Timer(60, running.kill)  # a run that can't be interrupted must not outlive its test
+        ending.start()
         while not (bench.results.is_dir() and bench.run_ids() and "open" in states(bench)):
             assert running.poll() is None
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
         running.communicate()
+        ending.cancel()
     assert running.returncode == 130
     run = journal.read_run(bench.results, bench.run_ids()[0])
     assert run.status == "interrupted"
