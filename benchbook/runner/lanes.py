@@ -1,7 +1,8 @@
 """One target's trials in time: when each is taken up, and by which slot.
 
-An open lane starts each trial at its intended time, however many are in flight. A closed lane holds slots: a slot's
-next trial is intended for the moment the slot became free. Several processes share one schedule: each takes its
+An open lane starts each trial at its intended time, however many are in flight; where the plan caps that number, a
+trial that finds no room waits with its intended time unchanged, or is dropped as a row. A closed lane holds slots: a
+slot's next trial is intended for the moment the slot became free. Several processes share one schedule: each takes its
 share of the trials, or of the slots, and all count from the same start.
 """
 
@@ -63,11 +64,80 @@ class OpenSlot:
         """Always granted."""
 
 
-class OpenLane:
-    """Starts each trial at its offset, counted from the first one's. origin_ns: that first offset."""
+class Cap:
+    """At most so many trials of an open lane in flight.
 
-    def __init__(self, trials: Iterator[PlannedTrial], share: Share, origin_ns: int, begin: Begin) -> None:
-        self._trials, self._start_ns, self._begin = trials, share.start_ns - origin_ns, begin
+    drop: takes a trial that finds no room, and its intended start; None: it waits, and so do those behind it.
+    """
+
+    def __init__(self, most: int, drop: Callable[[PlannedTrial, int], None] | None = None) -> None:
+        self._most, self.drop = most, drop
+        self._busy = 0
+        self._line: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def full(self) -> bool:
+        """Whether a trial that is due now would find no room."""
+        return self._busy >= self._most
+
+    async def take(self, *, ahead: bool = False) -> None:
+        """Wait for room and take it; ahead: before all that wait for their first."""
+        if not self.full:
+            self._busy += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if ahead:
+            self._line.appendleft(turn)
+        else:
+            self._line.append(turn)
+        await turn
+
+    def free(self) -> None:
+        """Give room back: to whoever is first in line, if anybody is."""
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._busy -= 1
+
+    def let_go(self) -> None:
+        """Nobody waits any longer: what was due is not begun, and what is in flight ends."""
+        for turn in self._line:
+            if not turn.done():
+                turn.set_result(None)
+                self._busy += 1
+        self._line.clear()
+
+
+class CappedSlot:
+    """A place under a cap, given back when the exchange is over."""
+
+    __slots__ = ("_cap", "_held", "intended_ns")
+
+    def __init__(self, intended_ns: int, cap: Cap) -> None:
+        self.intended_ns = intended_ns
+        self._cap, self._held = cap, True
+
+    def release(self, at_ns: int) -> None:  # noqa: ARG002 - room is there at once, whatever the stamp says
+        if self._held:
+            self._held = False
+            self._cap.free()
+
+    async def retake(self) -> None:
+        if not self._held:
+            await self._cap.take(ahead=True)
+            self._held = True
+
+
+class OpenLane:
+    """Starts each trial at its offset, counted from the first one's, as far as there is room under the cap.
+
+    start_ns: the stamp that offset 0 stands for; cap: None for any number in flight.
+    """
+
+    def __init__(self, trials: Iterator[PlannedTrial], start_ns: int, begin: Begin, cap: Cap | None = None) -> None:
+        self._trials, self._start_ns, self._begin, self._cap = trials, start_ns, begin, cap
         self._stopped = False
 
     async def run(self) -> None:
@@ -76,10 +146,24 @@ class OpenLane:
             await sleep_until(intended_ns)
             if self._stopped:
                 return
-            self._begin(trial, OpenSlot(intended_ns))
+            if self._cap is None:
+                self._begin(trial, OpenSlot(intended_ns))
+            elif self._cap.full and self._cap.drop is not None:
+                self._cap.drop(trial, intended_ns)
+            else:
+                await self._cap.take()
+                if self._stopped:
+                    return
+                self._begin(trial, CappedSlot(intended_ns, self._cap))
 
     def stop(self) -> None:
         self._stopped = True
+        if self._cap is not None:
+            self._cap.let_go()
+
+    def left_over(self) -> Iterator[PlannedTrial]:
+        """Nothing: an open load's end is that of its trials."""
+        return iter(())
 
 
 class ClosedSlot:
@@ -135,6 +219,7 @@ class ClosedLane:
         self._takers: deque[asyncio.Future[None]] = deque()
         self._held: deque[int] = deque()
         self._over = asyncio.Event()
+        self._time_up = False
 
     def beginning(self, begin: Begin) -> ClosedLane:
         """The lane, told how a trial is begun."""
@@ -151,6 +236,10 @@ class ClosedLane:
     def stop(self) -> None:
         """Take up nothing more."""
         self._over.set()
+
+    def left_over(self) -> Iterator[PlannedTrial]:
+        """The trials that the load's own time left over; none where it was stopped, or ended with its last trial."""
+        return self._trials if self._time_up else iter(())
 
     def free(self, at_ns: int) -> None:
         """A slot becomes free at `at_ns` (which may lie ahead): for a retry that waits, else for the next trial."""
@@ -197,6 +286,7 @@ class ClosedLane:
     def _next(self, free_ns: int) -> None:
         """Take up the next trial at `free_ns`, or as soon as there is room for its answer."""
         if self._over.is_set() or self._past(free_ns):
+            self._time_up = self._time_up or not self._over.is_set()
             self._over.set()
             self._idle += 1
         elif self._room.full:

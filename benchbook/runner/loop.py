@@ -13,15 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchbook.clock import monotonic_ns
+from benchbook.config import ExecuteSection
 from benchbook.records import PlannedTrial, Trial
 from benchbook.runner.desk import Desk
 from benchbook.runner.gate import Gate
-from benchbook.runner.lanes import Begin, ClosedLane, ClosedPace, OpenLane, Share, Slot
+from benchbook.runner.lanes import Begin, Cap, ClosedLane, ClosedPace, OpenLane, Share, Slot
 from benchbook.runner.plan import Plan
-from benchbook.schedules import Closed
+from benchbook.schedules import Closed, think_ns
 from benchbook.workloads import workload
 
 _SECOND_NS = 1_000_000_000
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(slots=True)
@@ -85,6 +88,7 @@ class Loop:
             await asyncio.gather(*lanes)
             while self._running:
                 await asyncio.wait(self._running)
+            await self._skip_left_over()
         finally:
             left = [decoding, *lanes, *self._running]
             for task in left:
@@ -97,16 +101,36 @@ class Loop:
         load, execute = self._plan.load, self._plan.spec.execute
         begin: Begin = self._begin
         if not load.levels:
-            return OpenLane(todo.trials, share, todo.origin_ns, begin)
-        delay_ns = round(execute.delay_s * _SECOND_NS)
+            return OpenLane(todo.trials, share.start_ns - todo.origin_ns, begin, self._cap(share))
         ramp_s = load.ramp_s if isinstance(load, Closed) else None
         pace = ClosedPace(
             levels=load.levels,
             ramp_ns=None if ramp_s is None else round(ramp_s * _SECOND_NS),
             lasts_ns=None if load.lasts_s is None else round(load.lasts_s * _SECOND_NS),
-            pause_ns=lambda _trial: delay_ns,
+            pause_ns=_pause(execute),
         )
         return ClosedLane(todo.trials, pace, share, self._desk.decoder).beginning(begin)
+
+    def _cap(self, share: Share) -> Cap | None:
+        """This process's part of the plan's cap, for one target."""
+        execute = self._plan.spec.execute
+        if execute.max_in_flight is None:
+            return None
+        return Cap(share.slots(execute.max_in_flight), self._drop if execute.on_full == "drop" else None)
+
+    def _drop(self, trial: PlannedTrial, intended_ns: int) -> None:
+        """A trial that was due when there was no room: a row at once, failed without a call."""
+        said = f"{self._plan.spec.execute.max_in_flight} in flight already (execute.max_in_flight)"
+        self._on_finished(_unsent(trial, "failure", intended_ns, ("dropped", said)))
+
+    async def _skip_left_over(self) -> None:
+        """Rows for what the load's own time left over."""
+        for lane in self._lanes:
+            for number, trial in enumerate(lane.left_over()):
+                now_ns = monotonic_ns()
+                self._on_finished(_unsent(trial, "skipped", now_ns, ("time_up", "the load's time was over")))
+                if number % _ROWS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _begin(self, trial: PlannedTrial, slot: Slot) -> None:
         self.pulse.count(trial.target, 1)
@@ -125,6 +149,7 @@ class Loop:
                 self._defect = error
                 self.abandon()
         finally:
+            slot.release(monotonic_ns())
             self.pulse.count(trial.target, -1)
 
     async def _admitted(self, trial: PlannedTrial, gate: Gate) -> bool:
@@ -139,3 +164,18 @@ class Loop:
         finally:
             self.pulse.count(trial.target, 1)
             self._held_back.discard(task)
+
+
+def _pause(execute: ExecuteSection) -> Callable[[PlannedTrial], int]:
+    """What a slot rests after a trial, in ns: the plan's delay, and the think time drawn from the trial's seed."""
+    delay_ns = round(execute.delay_s * _SECOND_NS)
+    if execute.think_s is None:
+        return lambda _trial: delay_ns
+    law = execute.think_s.model_dump()
+    return lambda trial: delay_ns + think_ns(law, trial.seed)
+
+
+def _unsent(trial: PlannedTrial, status: str, intended_ns: int, error: tuple[str, str]) -> Trial:
+    """The row of a trial that was never sent. error: its kind and message."""
+    now_ns = monotonic_ns()
+    return Trial(trial, status, intended_ns, now_ns, now_ns, error_kind=error[0], error_message=error[1])

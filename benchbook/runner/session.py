@@ -139,6 +139,7 @@ class Session:
 
         first = next_segment(journal_folder(self._orders.results) / base.run_id)
         most = max((level.slots for level in self._plan.load.levels), default=self._orders.workers)
+        most = min(most, self._plan.spec.execute.max_in_flight or most)
         workers = min(self._orders.workers, most)
         crew = Crew(
             [

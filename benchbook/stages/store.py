@@ -81,6 +81,7 @@ def _counts(run: JournalRun, trials: pa.Table) -> Counts:
         failed=statuses.count("failure"),
         timed_out=statuses.count("timeout"),
         skipped=statuses.count("skipped"),
+        time_up=trials["error_kind"].to_pylist().count("time_up"),
     )
 
 

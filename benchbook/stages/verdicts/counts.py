@@ -35,9 +35,9 @@ def _shortfalls(counts: Counts, max_failure_share: float) -> Iterator[Reason]:
     if counts.not_started:
         said = f"{counts.not_started} of {counts.planned} planned trials were not started"
         yield Reason("not_started", said, counts.not_started, 0)
-    if counts.skipped:
-        said = f"{counts.skipped} of {counts.planned} planned trials were skipped"
-        yield Reason("skipped", said, counts.skipped, 0)
+    if skipped := counts.skipped - counts.time_up:
+        said = f"{skipped} of {counts.planned} planned trials were skipped"
+        yield Reason("skipped", said, skipped, 0)
 
 
 def _of_check(check: Check) -> Reason:

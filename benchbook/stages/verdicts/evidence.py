@@ -21,13 +21,15 @@ _NS_PER_S = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the planned trials, warm-up included."""
+    """What became of the planned trials, warm-up included. time_up: of the skipped ones, those that the load's own time
+    left over, as its plan says it may."""
 
     planned: int
     succeeded: int
     failed: int
     timed_out: int
     skipped: int
+    time_up: int = 0
 
     @property
     def not_started(self) -> int:
