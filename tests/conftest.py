@@ -78,7 +78,13 @@ class Bench:
             }
             for name in self.targets
         ]
-        execute = {"targets": listed, "repetitions": 2, "warmup": 1, "simulator": str(self.folder / "profile.yaml")}
+        execute = {
+            "targets": listed,
+            "repetitions": 2,
+            "warmup": 1,
+            "calibrate": False,
+            "simulator": str(self.folder / "profile.yaml"),
+        }
         retries = {"attempts": 3, "base_s": 0.01, "cap_s": 0.05}
         document = {
             "validate": {"datasets": [str(self.folder / "small.json")]},

@@ -30,6 +30,7 @@ PLAN: dict[str, Any] = {
         ],
         "repetitions": 6,
         "warmup": 0,
+        "calibrate": False,
         "simulator": "datasets/simulator/instant.yaml",
     },
     "store": {"verdict": UNTIMED},

@@ -22,6 +22,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "validate": ("benchbook.cli.validate", "Check the datasets of a plan, or the files named."),
     "datasets": ("benchbook.cli.datasets", "List datasets; show one's cases and variables."),
     "models": ("benchbook.cli.models", "List configured targets and what their providers offer."),
+    "calibrate": ("benchbook.cli.calibrate", "Measure the harness itself on this host."),
     "simulate": ("benchbook.cli.simulate", "Start the simulated provider on a port."),
     "record": ("benchbook.cli.record", "Record a provider's answers with their timing, as a cassette."),
     "replay": ("benchbook.cli.replay", "Serve a cassette: recorded answers with their timing."),

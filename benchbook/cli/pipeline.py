@@ -13,7 +13,7 @@ import click
 from benchbook.cli.live import live_view
 from benchbook.cli.output import note, print_json, tell
 from benchbook.config import PlanSpec
-from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED, UserError
+from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_NOT_VALID, UserError
 from benchbook.stages import Executed, Job, OnProgress
 
 RUN_FIELDS = ("run_id", "verdict", "reasons", "planned", "succeeded", "failed", "timed_out", "skipped", "not_started")
@@ -23,13 +23,14 @@ RUN_FIELDS = ("run_id", "verdict", "reasons", "planned", "succeeded", "failed", 
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How `run` goes about it: through the flow or bare, what it prints, where metrics are served during the run and
-    where it is sent to after it."""
+    where it is sent to after it; require_valid: whether a verdict other than VALID is an exit code of its own."""
 
     flow: bool = True
     as_json: bool = False
     quiet: bool = False
     metrics: str = ""
     otel: str = ""
+    require_valid: bool = False
 
     @property
     def silent(self) -> bool:
@@ -52,7 +53,7 @@ def run_job(job: Job, manner: Manner) -> int:
     with interrupts_handed_on() as came, _watched(manner, came) as on_progress:
         way = _through_flow if manner.flow else _bare
         executed = way(job, on_progress, quiet=quiet)
-    code = present(job, executed, as_json=manner.as_json, quiet=quiet)
+    code = present(job, executed, manner)
     if manner.otel:
         sent_after(job, executed.run_id, manner)
     return code
@@ -178,30 +179,31 @@ def _told(name: str, outcome: Any) -> str:
     return f"run {outcome.run_id}: {', '.join(outcome.files.values()) or 'no file asked for'}"
 
 
-def present(job: Job, executed: Executed, *, as_json: bool, quiet: bool) -> int:
+def present(job: Job, executed: Executed, manner: Manner) -> int:
     """Print the run (comparison of targets, verdict, where things lie) and return the exit code."""
     from benchbook.history import run_row
 
     run = run_row(job.results, executed.run_id)
-    if as_json:
+    if manner.as_json:
         print_json({**{name: run[name] for name in RUN_FIELDS}, "results": job.results})
     else:
         from benchbook.reports.console import print_run
 
-        _notes(executed.notes, quiet=quiet)
-        print_run(job.results, executed.run_id, brief=quiet)
-    return exit_code(executed.status, run)
+        _notes(executed.notes, quiet=manner.silent)
+        print_run(job.results, executed.run_id, brief=manner.silent)
+    return exit_code(executed.status, run, require_valid=manner.require_valid)
 
 
-def exit_code(status: str, run: Mapping[str, Any]) -> int:
-    """130 interrupted; 1 where more of the attempted trials failed than the plan lets pass, or none was tried."""
+def exit_code(status: str, run: Mapping[str, Any], *, require_valid: bool = False) -> int:
+    """130 interrupted; 1 where more of the attempted trials failed than the plan lets pass, or none was tried; 3 where
+    a verdict of VALID was asked for and is not given."""
     if status == "interrupted":
         return EXIT_INTERRUPTED
     failed = run["failed"] + run["timed_out"]
     attempted = run["succeeded"] + failed
     if attempted == 0 or failed / attempted > run["max_failure_share"]:
         return EXIT_FAILURES
-    return EXIT_DONE
+    return EXIT_NOT_VALID if require_valid and run["verdict"] != "VALID" else EXIT_DONE
 
 
 def _notes(notes: tuple[str, ...], *, quiet: bool) -> None:

@@ -26,7 +26,8 @@ Examples:
                 --dataset datasets/coding-tasks.json -c 10 -n 3
   benchbook run --resume latest                        finish an interrupted run
 \b
-Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 130 interrupted."""
+Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 3 not VALID and --require-valid,
+130 interrupted."""
 
 
 @click.command(epilog=_EPILOG)
@@ -36,6 +37,7 @@ Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 130 interrupte
     "--resume", metavar="RUN", help="Finish exactly the missing trials of this run (an id, a prefix, or `latest`)."
 )
 @click.option("--budget-usd", type=click.FloatRange(0, min_open=True), help="Stop cleanly once this much is spent.")
+@click.option("--require-valid", is_flag=True, help="End with code 3 unless the verdict is VALID.")
 @click.option("--no-flow", is_flag=True, help="Call the same stages bare, without Prefect.")
 @click.option(
     "--metrics",
@@ -67,5 +69,5 @@ def command(**chosen: Any) -> int:
     job = job_of(chosen, **rest)
     if chosen["save_plan"]:
         save_plan(job, chosen["save_plan"])
-    named = {name: chosen[name] for name in ("as_json", "quiet", "metrics", "otel")}
+    named = {name: chosen[name] for name in ("as_json", "quiet", "metrics", "otel", "require_valid")}
     return run_job(job, Manner(flow=not chosen["no_flow"], **named))

@@ -133,6 +133,7 @@ class ExecuteSection(Section):
     simulator: str | None = None
     replay: ReplaySpec = ReplaySpec()
     budget_usd: float | None = Field(None, gt=0)
+    calibrate: bool | Annotated[float, Field(gt=0, le=60)] = True
 
     @model_validator(mode="after")
     def _unique_names(self) -> ExecuteSection:
@@ -197,7 +198,7 @@ class PlanSpec(Section):
             name for name in ("breaker", "think_s", "max_in_flight", "trials") if getattr(self.execute, name) is None
         }
         unset |= {"on_full"} if self.execute.max_in_flight is None else set()
-        execute = self.execute.model_dump(mode="json", exclude={"budget_usd", *unset})
+        execute = self.execute.model_dump(mode="json", exclude={"budget_usd", "calibrate", *unset})
         prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}
         measured = {"validate": list(self.validate_.datasets), "execute": execute, "prices": prices}
         return measured if self.trace is None else measured | {"trace": self.trace.sha256}

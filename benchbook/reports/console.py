@@ -10,7 +10,7 @@ from benchbook.reports.attempts import attempt_lines, stall_lines
 from benchbook.reports.gather import RunView, gather
 from benchbook.reports.targets import targets
 from benchbook.reports.terminal import show_grid, show_lines, show_words, width
-from benchbook.reports.words import bound, counts, number, seconds, share
+from benchbook.reports.words import bound, counts, number, plus_minus, seconds, share
 from benchbook.results.paths import report_folder
 from benchbook.results.runs import runs
 
@@ -37,6 +37,8 @@ def print_view(results: str, view: RunView) -> None:
         _comparison(view)
     for line in (*_good(view), *_sizes(view), *_errors(view), *_attempts(view), *_skipped(view)):
         show_words(line)
+    if bias := plus_minus(view.run):
+        show_words((f"the harness adds {bias} to a TTFT here (calibrated; subtracted nowhere)", "dim"))
     show_words(*_verdict(view))
     for place in _places(results, view):
         show_lines([[(place, "")]])

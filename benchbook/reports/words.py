@@ -66,6 +66,14 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
 
 
+def plus_minus(run: Mapping[str, Any]) -> str | None:
+    """`0.03 ± 0.02 ms`: what the harness adds to a TTFT, by its calibration; None where there is none."""
+    bias, u = run.get("calibration_ttft_bias_ms"), run.get("calibration_ttft_u_ms")
+    if bias is None:
+        return None
+    return f"{bias:.2f} ms" if u is None else f"{bias:.2f} \N{PLUS-MINUS SIGN} {u:.2f} ms"
+
+
 def counts(run: Mapping[str, Any]) -> str:
     """What became of the planned trials; zeros of the rarer kinds are left out."""
     parts = [f"{run['planned']} planned", f"{run['succeeded']} succeeded"]

@@ -136,7 +136,7 @@ class Measuring:
         self._listen()
         started_ns = clock.monotonic_ns()
         ticking = asyncio.create_task(self._tick(on_progress, started_ns))
-        monitor = Monitor(self._writer.note, lambda: self._loop.pulse.in_flight)
+        monitor = Monitor(partial(self._note, share), lambda: self._loop.pulse.in_flight)
         try:
             with _unpaused(), monitor:
                 await self._loop.run(share)
@@ -171,9 +171,13 @@ class Measuring:
         if self._budget_usd is not None and self._progress.spent_usd >= self._budget_usd:
             self.stop("budget")
 
+    def _note(self, share: Share, event: Event) -> None:
+        """Write an event down; of one of several processes with its number."""
+        self._writer.note(event if share.of == 1 else replace(event, fields={**event.fields, "worker": share.number}))
+
     def _changed(self, share: Share, event: Event) -> None:
         """A target's breaker changed its state. Each of several processes has its own."""
-        self._writer.note(event if share.of == 1 else replace(event, fields={**event.fields, "worker": share.number}))
+        self._note(share, event)
         self._progress.tally(event.target).state = STATE_WORDS.get(event.name, "")
 
     async def _tick(self, on_progress: OnProgress, started_ns: int) -> None:

@@ -24,6 +24,7 @@ from benchbook.providers.transport import Transport
 from benchbook.results import journal
 from benchbook.results.paths import journal_folder
 from benchbook.results.writer import next_segment
+from benchbook.runner.calibrating import MANY, as_note, calibrate, calibration_seconds, noted
 from benchbook.runner.descriptors import allow_most
 from benchbook.runner.desk import Desk
 from benchbook.runner.lanes import Share
@@ -35,6 +36,7 @@ from benchbook.runner.progress import Progress
 from benchbook.runner.provenance import harness, provenance
 from benchbook.runner.simulated import StandIns, addressed, stand_ins
 from benchbook.runner.worker import Assignment
+from benchbook.stats.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,12 @@ def execute(plan: Plan, orders: Orders, on_progress: OnProgress | None = None) -
         found = stack.enter_context(stand_ins(plan.spec))
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(Session(plan, orders, on_progress).run(found))
+
+
+def calibrated(seconds: float, streams: int) -> Calibration:
+    """A calibration on a loop as runs have it, without a run."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(calibrate(seconds, streams))
 
 
 class Session:
@@ -124,12 +132,17 @@ class Session:
             "harness": harness(),
             **self._orders.facts,
         }
+        calibration_s = calibration_seconds(self._plan.spec.execute.calibrate)
         if self._orders.workers > 1:
             return await self._by_crew(left, progress, facts, notes)
-        await desk.warm(Share(0))
         with journal.JournalWriter(self._orders.results, run_id, facts) as writer:
+            if calibration_s and progress.not_started >= MANY:
+                await noted("before", calibration_s, writer.note)
+            await desk.warm(Share(0))
             measuring = Measuring(left, desk, writer, progress)
             status = await measuring.run(Share(clock.monotonic_ns()), self._budget_usd(), self._on_progress)
+            if calibration_s and status == journal.FINISHED:
+                await noted("after", calibration_s, writer.note)
             writer.finish(status, progress.fields())
         return Outcome(run_id, status, progress, notes)
 
@@ -141,6 +154,8 @@ class Session:
         most = max((level.slots for level in self._plan.load.levels), default=self._orders.workers)
         most = min(most, self._plan.spec.execute.max_in_flight or most)
         workers = min(self._orders.workers, most)
+        calibration_s = calibration_seconds(self._plan.spec.execute.calibrate)
+        found = [as_note(await calibrate(calibration_s))] if calibration_s else []
         crew = Crew(
             [
                 Assignment(
@@ -155,6 +170,7 @@ class Session:
                     origins_ns=left.origins(),
                     skips=tuple((*unit, reason) for unit, reason in left.skips.items()),
                     again=bool(left.done),
+                    notes=tuple(found) if number == 0 else (),
                 )
                 for number in range(workers)
             ],

@@ -35,17 +35,22 @@ class Selfcheck:
 def selfcheck(events: pa.Table, segments: Sequence[Segment]) -> Selfcheck:
     """From the table `events` of one run, and its segments."""
     own = events.filter(pc.equal(events["kind"], "harness")).select(["wall_offset_ns", "name", "detail"]).to_pylist()
-    seconds: dict[int | None, list[dict[str, Any]]] = {}
+    seconds: dict[tuple[int | None, int], list[dict[str, Any]]] = {}
     found: list[dict[str, Any]] = []
     for row in own:
         fields = orjson.loads(row["detail"])
         if row["name"] == harness.SECOND:
-            seconds.setdefault(row["wall_offset_ns"], []).append(fields)
+            seconds.setdefault((row["wall_offset_ns"], fields.get("worker", 0)), []).append(fields)
         elif row["name"] == harness.CALIBRATION:
             found.append(fields)
     dead = tuple(_worker(one) for one in segments if one.start.get("worker") is not None and one.end is None)
     profiled = any(one.start.get("profiled") for one in segments)
-    return Selfcheck(harness.summary(seconds.items()), calibration.of_run(found), dead, profiled)
+    return Selfcheck(
+        harness.summary((offset, parts) for (offset, _), parts in seconds.items()),
+        calibration.of_run(found),
+        dead,
+        profiled,
+    )
 
 
 def _worker(segment: Segment) -> str:
