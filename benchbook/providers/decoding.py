@@ -64,7 +64,7 @@ class Decoding:
             return
         reader = self._raw.wire.reader(stream=self._raw.streamed)
         try:
-            yield from Skimming(reader, self._gathering).read(exchange.pieces)
+            yield from Skimming(reader, self._gathering).read(exchange.piece_at_ns, exchange.piece_bodies)
             if exchange.error_kind is None or self._raw.streamed:
                 self._take(reader.close(), exchange.last_byte_ns or exchange.closed_ns)
         except WireError as error:

@@ -13,7 +13,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby
-from operator import sub
+from operator import attrgetter, sub
 from typing import Any
 
 from benchbook.records import Answer, Call, Chunks, Event, PlannedTrial, ToolCall, Trial, Usage
@@ -133,10 +133,15 @@ _DEFAULTS: Mapping[type, Mapping[str, Any]] = {
 }
 
 
+_FIELDS = {kind: tuple(defaults.items()) for kind, defaults in _DEFAULTS.items()}
+_VALUES = {kind: attrgetter(*defaults) for kind, defaults in _DEFAULTS.items()}
+
+
 def _plain(record: Any) -> Data:
     """The fields of a record that don't hold their default."""
-    defaults = _DEFAULTS[type(record)]
-    return {name: value for name, default in defaults.items() if (value := getattr(record, name)) != default}
+    kind = type(record)
+    fields = zip(_FIELDS[kind], _VALUES[kind](record), strict=True)
+    return {name: value for (name, default), value in fields if value is not default and value != default}
 
 
 def _known(kind: type, data: Mapping[str, Any]) -> Data:

@@ -49,17 +49,20 @@ def excerpt(data: bytes | str, limit: int = 60) -> str:
 
 
 def text(source: Object, key: str) -> str:
-    return _field(source, key, str, "")
+    value = source.get(key)
+    return value if type(value) is str else _field(source, key, str, "")
 
 
 def child(source: Object, key: str) -> Object:
-    return _field(source, key, dict, {})
+    value = source.get(key)
+    return value if type(value) is dict else _field(source, key, dict, {})
 
 
 def children(source: Object, key: str) -> list[Object]:
     values = _field(source, key, list, [])
-    if not all(isinstance(value, dict) for value in values):
-        raise WireError(f"{key} holds something that is not an object: {excerpt(repr(values))}")
+    for value in values:
+        if type(value) is not dict:
+            raise WireError(f"{key} holds something that is not an object: {excerpt(repr(values))}")
     return values
 
 

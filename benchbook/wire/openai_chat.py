@@ -169,13 +169,13 @@ class _Interpreter:
         self._calls: dict[int, tuple[int, str]] = {}
         self._next = self._last = 0
 
-    def interpret(self, frame: sse.Frame) -> Iterator[Event]:
+    def interpret(self, frame: sse.Frame) -> Iterable[Event]:
         if isinstance(frame, sse.Comment):
-            yield Ping()
-        elif frame.data.strip() == DONE:
-            yield Ended()
-        elif frame.data.strip():
-            yield from self._chunk(load(frame.data))
+            return (Ping(),)
+        data = frame.data.strip()
+        if data == DONE:
+            return (Ended(),)
+        return self._chunk(load(data)) if data else ()
 
     def _chunk(self, source: Object) -> Iterator[Event]:
         if source.get("error"):
@@ -186,14 +186,16 @@ class _Interpreter:
             self._started = True
             yield _started(source)
         for choice in choices:
-            yield from self._delta(child(choice, "delta"))
-            yield from _finished(choice)
-        yield from _used(source)
-
-    def _delta(self, delta: Object) -> Iterator[Event]:
-        yield from _content(delta)
-        for call in children(delta, "tool_calls"):
-            yield from self._call(call)
+            delta = child(choice, "delta")
+            if delta:
+                yield from _content(delta)
+                if delta.get("tool_calls"):
+                    for call in children(delta, "tool_calls"):
+                        yield from self._call(call)
+            if choice.get("finish_reason"):
+                yield from _finished(choice)
+        if source.get("usage"):
+            yield from _used(source)
 
     def _call(self, call: Object) -> Iterator[Event]:
         function, call_id = child(call, "function"), text(call, "id")

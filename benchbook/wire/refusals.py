@@ -70,7 +70,7 @@ def short(text: str) -> str:
         title = _TITLE.search(text)
         seen = _TAG.sub(" ", _UNSEEN.sub(" ", text))
         text = f"{title[1] if title else ''} {seen}"
-    line = _NOT_PRINTED.sub(" ", text).strip()
+    line = _NOT_PRINTED.sub(" ", text).replace("\u00ad", "").strip()  # a soft hyphen is no sign
     return line if len(line) <= LIMIT else line[: LIMIT - 3] + "..."
 
 

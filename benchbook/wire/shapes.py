@@ -30,30 +30,34 @@ class Shape:
 
     def fits(self, frame: bytes) -> bool:
         """Whether the frame may be of this shape; `texts` decides."""
-        return (
-            frame.startswith(self.before)
-            and frame.endswith(self.after)
-            and len(frame) > len(self.before) + len(self.after)
-        )
+        return frame.startswith(self.before) and frame.endswith(self.after)
 
     def texts(self, frames: Sequence[bytes]) -> list[str] | None:
-        """The texts of frames that fit; None where what is between the ends is no one non-empty JSON string."""
-        start, end = len(self.before), -len(self.after)
-        joined = b'","'.join([frame[start:end] for frame in frames])
+        """The texts of frames of this shape; None where any of them is not before + non-empty JSON string + after.
+
+        All at once: joined, the frames are cut where one's end meets the next one's beginning. If the lengths of
+        what is left agree, each cut lies between two frames, and so every frame has this shape.
+        """
+        before, after = self.before, self.after
+        around = len(before) + len(after)
+        if not (frames[0].startswith(before) and frames[-1].endswith(after)):
+            return None
+        parts = b"".join(frames)[len(before) : -len(after)].split(after + before)
+        if [len(part) + around for part in parts] != list(map(len, frames)):
+            return None
         try:
-            texts: list[str] = orjson.loads(b'["%b"]' % joined)
+            texts: list[str] = orjson.loads(b'["%b"]' % b'","'.join(parts))
         except orjson.JSONDecodeError:
             return None
         # A quote inside a frame would make two strings of one, or none at all.
         return texts if len(texts) == len(frames) and all(texts) else None
 
 
-def shape_of(frame: bytes, events: Sequence[Event], reader: Reader) -> Shape | None:
-    """The shape of a frame that `reader`, at rest again, has just read as `events`; None where it has none.
+def shape_of(frame: bytes, event: Event, reader: Reader) -> Shape | None:
+    """The shape of a frame that `reader`, at rest again, has just read as that one event; None where it has none.
 
     The reader reads a probe: text changes nothing in what a reader remembers.
     """
-    event = events[0] if len(events) == 1 else None
     if not isinstance(event, TextDelta | ReasoningDelta):
         return None
     try:

@@ -7,7 +7,7 @@ dropped, as the standard says; only `closing`, the data that a wire uses as its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 BOM = b"\xef\xbb\xbf"
@@ -53,7 +53,14 @@ class Reader:
         """Nothing of a frame is held: the next byte begins one."""
         return not (self._rest or self._data or self._event or self._id)
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def feed(self, data: bytes) -> Iterable[Frame]:
+        if data.startswith(b"data: ") and self.at_rest and _one_line(data):  # the usual case
+            self._first = self._skip_lf = False
+            event, self._retry_ms = ServerSentEvent(data[6:-2], retry_ms=self._retry_ms), None
+            return (event,)
+        return self._frames(data)
+
+    def _frames(self, data: bytes) -> Iterator[Frame]:
         for line in self._lines(data):
             if line:
                 yield from self._field(line)
@@ -105,6 +112,11 @@ class Reader:
         self._data = []
         self._event = self._id = ""
         self._retry_ms = None
+
+
+def _one_line(data: bytes) -> bool:
+    """A line, a blank line, and nothing else."""
+    return data.find(b"\n") == len(data) - 2 and data.endswith(b"\n") and b"\r" not in data
 
 
 def encode(frame: Frame) -> bytes:

@@ -44,7 +44,7 @@ def outcome(reader: Reader, pieces: list[tuple[int, bytes]], *, bulk: bool) -> t
     gathering, error = Gathering(streamed=True), None
     try:
         if bulk:
-            for _ in Skimming(reader, gathering).read(pieces):
+            for _ in Skimming(reader, gathering).read([at for at, _ in pieces], [piece for _, piece in pieces]):
                 pass
         else:
             for stamp, piece in pieces:
@@ -100,14 +100,14 @@ def test_words_that_only_stand_where_text_stood_are_not_read_as_text() -> None:
     reader = wire("openai_chat").reader(stream=True)
     found = reader.feed(frame)
     assert found[-1:] == [events.TextDelta("ab")]
-    assert shape_of(frame, found[-1:], reader) is None
+    assert shape_of(frame, found[-1], reader) is None
 
 
 def test_a_shape_reads_only_whole_strings() -> None:
     frame = b'data: {"choices":[{"index":0,"delta":{"content":"ab"}}]}\n\n'
     reader = wire("openai_chat").reader(stream=True)
     reader.feed(frame)
-    shape = shape_of(frame, reader.feed(frame), reader)
+    shape = shape_of(frame, reader.feed(frame)[0], reader)
     assert shape is not None
     assert shape.texts([frame, frame.replace(b"ab", b"\\u00fc c")]) == ["ab", "\u00fc c"]
     for hostile in (b'a","b', b'a","role":"b', b"a\\", b""):
