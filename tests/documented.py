@@ -25,7 +25,7 @@ OURS = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 PAGES = [*OURS, ROOT / "datasets" / "README.md"]
-PLANS = [ROOT / "params.yaml", *sorted((ROOT / "plans").glob("*.yaml"))]
+PLANS = [ROOT / "params.yaml", *sorted((ROOT / "plans").rglob("*.yaml"))]
 
 _FENCE = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*) -->\n+)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL

@@ -39,6 +39,7 @@ def command(**chosen: Any) -> None:
         f"{found['trials']} trials ({found['warmup']} warm-up, {found['measured']} measured), load {found['load']}\n"
         f"measured trials by {found['measured_by']}\n"
         f"cache {found['cache']}: {_CACHE[found['cache']]}\n"
+        f"{_asks(found['targets'])}"
         f"about {_duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
         f"plan hash {found['plan_hash'][:12]}, workload hash {found['workload_hash'][:12]}"
     )
@@ -50,6 +51,30 @@ _CACHE = {
     "shared_prefix": "a nonce stands behind what prompts share, so that a cache can serve no more than that",
     "warm": "prompts as they are; measured trials are meant to be served from the provider's cache",
 }
+
+
+def _asks(targets: list[dict[str, Any]]) -> str:
+    """What is asked of each target, a line for all that are asked the same."""
+    lines: dict[str, list[str]] = {}
+    for row in targets:
+        lines.setdefault(_asked(row["asks"]), []).append(row["target"])
+    return "".join(f"asks of {', '.join(names)}: {line}\n" for line, names in lines.items())
+
+
+def _asked(asks: dict[str, Any]) -> str:
+    def tokens(name: str) -> str:
+        return "unknown (no max_tokens)" if asks[name] is None else f"{asks[name]:,}"
+
+    parts = [
+        f"context {tokens('context_tokens')}, answer {tokens('output_tokens')} tokens a call at most",
+        f"{asks['calls']:,} calls with {tokens('tokens_in')} tokens in, {tokens('tokens_out')} out",
+        "streamed" if asks["streaming"] else "not streamed",
+    ]
+    if asks["requests_per_s"] is not None:
+        parts.append(f"up to {asks['requests_per_s']:,} trials begun within a second")
+    if asks["in_flight"] is not None:
+        parts.append(f"up to {asks['in_flight']:,} in flight")
+    return "; ".join(parts)
 
 
 def _duration(seconds: float | None) -> str:

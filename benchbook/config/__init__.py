@@ -28,6 +28,7 @@ from benchbook.config.sections import (
     PlanSpec,
     ReplaySpec,
     ReportSection,
+    RequiresSection,
     StoreSection,
     TargetSpec,
     ValidateSection,
@@ -113,6 +114,7 @@ def _known_fields(place: tuple[str, ...]) -> str:
         "store": StoreSection,
         "aggregate": AggregateSection,
         "report": ReportSection,
+        "requires": RequiresSection,
     }
     if len(place) == 1 and place[0] not in models:
         return f"sections are {', '.join(models)}"
@@ -142,6 +144,7 @@ __all__ = [
     "ExecuteSection",
     "PlanSpec",
     "ReportSection",
+    "RequiresSection",
     "StoreSection",
     "TargetSpec",
     "ValidateSection",

@@ -176,6 +176,18 @@ class ReportSection(Section):
     formats: tuple[Literal["console", "html", "json", "csv"], ...] = ("console", "html", "json", "csv")
 
 
+class RequiresSection(Section):
+    """What the plan may ask of a target at most; `streaming`: that it streams. Checked before a run, never measured."""
+
+    context_tokens: int | None = Field(None, ge=1)
+    output_tokens: int | None = Field(None, ge=1)
+    streaming: bool = False
+    requests_per_s: float | None = Field(None, gt=0)
+    in_flight: int | None = Field(None, ge=1)
+    tokens: int | None = Field(None, ge=1)
+    cost_usd: float | None = Field(None, ge=0)
+
+
 class PlanSpec(Section):
     """A plan file, whole. `source` is the name the user knows it by."""
 
@@ -184,6 +196,7 @@ class PlanSpec(Section):
     store: StoreSection = StoreSection()
     aggregate: AggregateSection = AggregateSection()
     report: ReportSection = ReportSection()
+    requires: RequiresSection | None = None
     source: str = Field("", exclude=True)
     prices: dict[str, Price] = Field(default_factory=dict, exclude=True)
     trace: Arrivals | None = Field(None, exclude=True)
@@ -197,6 +210,7 @@ class PlanSpec(Section):
         unset = {
             name for name in ("breaker", "think_s", "max_in_flight", "trials") if getattr(self.execute, name) is None
         }
+        unset |= {"cache"} if self.execute.cache == "as_is" else set()
         unset |= {"on_full"} if self.execute.max_in_flight is None else set()
         execute = self.execute.model_dump(mode="json", exclude={"budget_usd", "calibrate", *unset})
         prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}

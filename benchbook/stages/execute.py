@@ -34,6 +34,7 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
     from benchbook.datasets import files, read
     from benchbook.results import journal
     from benchbook.results.paths import checks_file
+    from benchbook.runner.demands import require_met
     from benchbook.runner.plan import freeze
     from benchbook.runner.session import Orders
     from benchbook.runner.session import execute as run_session
@@ -46,6 +47,7 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
     else:
         spec = job.spec()
         plan = freeze(spec, [read(path).dataset for path in files(spec.validate_.datasets)])
+        require_met(plan)
         if not job.again and (found := journal.finished_run(results, plan.plan_hash)):
             return Executed(found, "finished", measured=False, progress={})
     checks = checks_file(results)

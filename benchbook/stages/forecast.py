@@ -8,18 +8,17 @@ characters a token.
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchbook.config import PlanSpec
 from benchbook.datasets import files, read
-from benchbook.records import ModelRequest, PlannedTrial, Price
+from benchbook.runner.demands import Demands, demands, require_met
 from benchbook.runner.plan import Plan, freeze
 from benchbook.stages import Job
 
 ASSUMED_TRIAL_S = 2.0
-CHARACTERS_PER_TOKEN = 4
-_MILLION = 1_000_000
 
 
 def forecast(job: Job) -> dict[str, Any]:
@@ -27,7 +26,9 @@ def forecast(job: Job) -> dict[str, Any]:
     spec = job.spec()
     plan = freeze(spec, [read(path).dataset for path in files(spec.validate_.datasets)])
     seen = _seen_trial_s(Path(job.results))
-    rows = [_target_row(plan, name, seen) for name in plan.targets]
+    require_met(plan)
+    asked = demands(plan)
+    rows = [_target_row(plan, name, asked[name], seen) for name in plan.targets]
     costs = [row["cost_usd_most"] for row in rows]
     warmup = sum(trial.phase == "warmup" for trial in plan.trials)
     return {
@@ -71,7 +72,7 @@ def _measured_by(plan: Plan) -> str:
     return f"{planned}; at most, for what {load.lasts_s:g} s leave over is skipped"
 
 
-def _target_row(plan: Plan, name: str, seen: dict[str, float]) -> dict[str, Any]:
+def _target_row(plan: Plan, name: str, asked: Demands, seen: dict[str, float]) -> dict[str, Any]:
     target = plan.targets[name]
     trials = [trial for trial in plan.trials if trial.target == name]
     trial_s = seen.get(name, ASSUMED_TRIAL_S)
@@ -82,7 +83,8 @@ def _target_row(plan: Plan, name: str, seen: dict[str, float]) -> dict[str, Any]
         "streamed": target.stream,
         "trials": len(trials),
         "duration_s": _duration_s(plan, len(trials), trial_s),
-        "cost_usd_most": _cost_most(plan, trials, target.price),
+        "cost_usd_most": asked.cost_usd,
+        "asks": asdict(asked),
         "basis": "history" if name in seen else f"assumes {ASSUMED_TRIAL_S:g} s a trial",
     }
 
@@ -94,23 +96,6 @@ def _duration_s(plan: Plan, trials: int, trial_s: float) -> float:
         return last_ns / 1e9 + trial_s
     in_turn_s = math.ceil(trials / load.slots) * (trial_s + plan.spec.execute.delay_s)
     return in_turn_s if load.lasts_s is None else min(in_turn_s, load.lasts_s + trial_s)
-
-
-def _cost_most(plan: Plan, trials: list[PlannedTrial], price: Price | None) -> float | None:
-    if price is None or price.input is None or price.output is None:
-        return None
-    costs = [_request_cost(plan.request(trial), price) for trial in trials]
-    return None if None in costs else math.fsum(cost for cost in costs if cost is not None)
-
-
-def _request_cost(request: ModelRequest, price: Price) -> float | None:
-    if request.params.max_tokens is None:
-        return None
-    characters = sum(len(message.content) for message in request.messages) + len(request.system or "")
-    tokens_in = math.ceil(characters / CHARACTERS_PER_TOKEN)
-    return (tokens_in * (price.input or 0) + request.params.max_tokens * (price.output or 0)) / _MILLION + (
-        price.request or 0
-    )
 
 
 def _seen_trial_s(results: Path) -> dict[str, float]:

@@ -37,7 +37,7 @@ FILE_FIELDS = {"name", "description", "version", "schema_version", "defaults", "
 CASE_FIELDS = {
     "id", "category", "prompt", "messages", "system", "variables", "expected", "references", "config", "metadata",
 }  # fmt: skip
-PLANS = sorted([ROOT / "params.yaml", *(ROOT / "plans").glob("*.yaml")], key=str)
+PLANS = sorted([ROOT / "params.yaml", *(ROOT / "plans").rglob("*.yaml")], key=str)
 PRICES = ROOT / "datasets" / "prices" / "2026-11.yaml"
 
 

@@ -217,6 +217,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "store.verdict": config.VerdictSpec,
     "aggregate": config.AggregateSection,
     "report": config.ReportSection,
+    "requires": config.RequiresSection,
 }
 _SPOKEN = {
     "required": ...,
