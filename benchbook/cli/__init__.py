@@ -6,6 +6,7 @@ one line on stderr. Imports are late, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -83,7 +84,10 @@ def root() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one verb and exit with its code. Never a traceback for bad input."""
+    """Run one verb and exit with its code. Never a traceback for bad input, nor for a terminal of few letters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code: Any = root.main(arguments, prog_name="benchbook", standalone_mode=False)
     except UserError as error:

@@ -8,12 +8,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from benchbook.records import Trial
 from benchbook.results import journal
 from benchbook.runner.lanes import Share
 from benchbook.runner.measuring import Left
 from benchbook.runner.stored import stored_plan
 from benchbook.stages.execute import execute_apart, interrupt_children
+from benchbook.stages.store import store
 from tests.conftest import Bench
 
 SLOW = {"ttft_ms": 60, "token_ms": 1, "tokens_out": 4}
@@ -95,6 +98,11 @@ def test_a_worker_that_dies_is_told_and_its_missing_trials_are_done(bench: Bench
     ends = {segment.start["worker"]: segment.end for segment in run.segments}
     assert [segment.end is None for segment in run.segments].count(True) == 1
     assert all(ends.values()), "each worker's last segment says how it ended"
+    store(bench.job(), done.run_id)
+    (row,) = pq.read_table(bench.results / "tables" / "runs" / f"run_id={done.run_id}").to_pylist()
+    assert row["verdict"] != "VALID"
+    assert any("worker 1" in reason for reason in row["reasons"])
+    assert (row["sessions"], row["succeeded"], row["not_started"]) == (1, 30, 0)
 
 
 def test_interrupted_workers_end_gracefully_and_are_resumed_by_any_number(bench: Bench) -> None:
