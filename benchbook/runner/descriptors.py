@@ -5,6 +5,7 @@ A connection is an open file. Where they run out, a trial fails as `local`, by n
 
 from __future__ import annotations
 
+import os
 import resource
 from contextlib import suppress
 
@@ -28,6 +29,18 @@ def allow_most() -> None:
         # macOS calls its hard limit infinite and allows less
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def room() -> int | None:
+    """How many more files this process may open and still have what it needs beside; None: without limit."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return None
+    try:
+        in_use = len(os.listdir("/proc/self/fd"))
+    except OSError:
+        in_use = BESIDE  # no such listing here
+    return max(0, soft - in_use - BESIDE)
 
 
 def shortage(spec: PlanSpec, limit: int | None) -> str | None:

@@ -14,6 +14,7 @@ from benchbook.runner.gate import Gate
 from benchbook.runner.lanes import Share
 from benchbook.runner.plan import Plan
 from benchbook.runner.warming import warm
+from benchbook.workloads import workload
 
 
 class Desk:
@@ -30,7 +31,9 @@ class Desk:
         self.retries = RetryPolicy(execute.retries.attempts, execute.retries.base_s, execute.retries.cap_s)
 
     async def warm(self, share: Share) -> None:
-        """Open the connections that the share will use, where the plan asks for it."""
+        """Have at hand what the load will use: the workloads' code, and connections where the plan asks for them."""
+        for kind in self._plan.spec.execute.workloads:
+            workload(kind)
         await warm(self._plan, self._providers, self._outbox.transport, share)
 
     def request(self, trial: PlannedTrial) -> ModelRequest:
@@ -55,6 +58,10 @@ class Desk:
         if (gate := self.gate(provider.target.name)) is not None:
             self._asking[asked.call_id] = gate
         return await attempt(provider, self._outbox, request, asked)
+
+    async def close(self) -> None:
+        """Close the connections: what is written at the end may need their descriptors."""
+        await self._outbox.transport.close()
 
     async def decode(self, raw: RawCall) -> tuple[Call, Answer]:
         call, answer = await self.decoder.decode(raw)

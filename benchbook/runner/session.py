@@ -143,6 +143,7 @@ class Session:
             status = await measuring.run(Share(clock.monotonic_ns()), self._budget_usd(), self._on_progress)
             if calibration_s and status == journal.FINISHED:
                 await noted("after", calibration_s, writer.note)
+            await desk.close()
             writer.finish(status, progress.fields())
         return Outcome(run_id, status, progress, notes)
 

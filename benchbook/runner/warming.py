@@ -15,6 +15,7 @@ from benchbook.errors import BenchbookError
 from benchbook.providers import Provider
 from benchbook.providers.transport import Transport
 from benchbook.records import Target
+from benchbook.runner.descriptors import room
 from benchbook.runner.lanes import Share
 from benchbook.runner.plan import Plan
 
@@ -24,21 +25,26 @@ MOST_AHEAD = 256
 
 
 async def warm(plan: Plan, providers: Mapping[str, Provider], transport: Transport, share: Share) -> None:
-    """Open as many connections as the process's share of each target's load will use, where the plan asks for it."""
+    """Open as many connections as the process's share of each target's load will use, where the plan asks for it.
+
+    Fewer where the process may not have so many files open: the journal needs some as well.
+    """
     if plan.spec.execute.warm_connections:
+        count, spare = connections(plan, share), room()
+        most = count if spare is None else min(count, spare // len(plan.targets))
         await asyncio.gather(
-            *(_warm(plan, target, (providers[name], transport), share) for name, target in plan.targets.items())
+            *(_warm(plan, target, (providers[name], transport), most) for name, target in plan.targets.items())
         )
 
 
-async def _warm(plan: Plan, target: Target, through: tuple[Provider, Transport], share: Share) -> None:
+async def _warm(plan: Plan, target: Target, through: tuple[Provider, Transport], count: int) -> None:
     provider, transport = through
     prompt = next(iter(plan.prompts.values()), None)
     if prompt is None:
         return
     try:
         url = provider.prepare(plan.request_to(target, prompt)).url
-        await transport.warm(url, connections(plan, share), monotonic_ns() + _PATIENCE_NS)
+        await transport.warm(url, count, monotonic_ns() + _PATIENCE_NS)
     except BenchbookError:
         return  # each trial will meet it too, and tell
 

@@ -100,6 +100,7 @@ class _Worker:
                     writer.note(Event(at_ns=share.start_ns, **note))
                 self._measuring = Measuring(left, desk, writer, progress)
                 status = await self._measuring.run(share, None, lambda so_far: _say("progress", so_far.report()))
+                await desk.close()
                 writer.finish(status, progress.fields())
         finally:
             await transport.close()
