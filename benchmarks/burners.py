@@ -4,7 +4,8 @@
     python benchmarks/burners.py --burners 8 -c 20 --trials 300
 
 Each run is stored by the real stages; printed is its verdict, what the harness saw of itself, and the latency that it
-would have reported. The burners are started here and ended here, by their process ids. A client that needs little of a core gets it even then (`-c 20`), and stays VALID.
+would have reported. The burners are started here and ended here, by their process ids. A client that needs little of
+a core gets it even then (`-c 20`), and stays VALID.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--burners", type=int, default=4 * (os.cpu_count() or 1), metavar="N")
-    parser.add_argument("--trials", type=int, default=1500, metavar="N", help="measured trials of a run (1500)")
+    parser.add_argument("--trials", type=int, default=1500, metavar="N", help="measured, of a run (1500)")
     parser.add_argument("-c", "--concurrency", type=int, default=150, metavar="N")
     return parser.parse_args()
 
