@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -137,6 +137,7 @@ class Client:
     calls: dict[str, Seen]
     failed: int
     begun_ns: int
+    ended_ns: int
     cpu_s: float
     peak_mib: float
     memory: list[tuple[int, float]] = field(default_factory=list)
@@ -180,10 +181,17 @@ def _held_mib(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
 
 
-def run_child(
-    command: Sequence[str], given: bytes, on_line: Callable[[bytes, Watch], None]
-) -> tuple[int, float, float]:
-    """Run a client on its core: the moment before it was begun, its processor seconds and its peak MiB.
+class Used(NamedTuple):
+    """The moment before a process was begun, that of its last word, its processor seconds, its peak MiB."""
+
+    begun_ns: int
+    ended_ns: int
+    cpu_s: float
+    peak_mib: float
+
+
+def run_child(command: Sequence[str], given: bytes, on_line: Callable[[bytes, Watch], None]) -> Used:
+    """Run a client on its core; what it used.
 
     Its standard input stays open until it ends; `on_line` gets each line of its output. Ends the benchmark if it fails.
     """
@@ -197,7 +205,9 @@ def run_child(
         child.stdin.flush()
         if not given.endswith(b"\n"):
             child.stdin.close()
+        ended_ns = begun_ns
         for line in child.stdout:
+            ended_ns = time.monotonic_ns()
             on_line(line, watch)
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -209,7 +219,7 @@ def run_child(
             sys.exit(
                 f"{command[:4]} ended with {child.returncode}: {complaints.read().decode(errors='replace')[-500:]}"
             )
-    return begun_ns, used.ru_utime + used.ru_stime, peak_mib
+    return Used(begun_ns, ended_ns, used.ru_utime + used.ru_stime, peak_mib)
 
 
 def document(server: Server, load: Mapping[str, Any], total: int) -> dict[str, Any]:
@@ -234,11 +244,11 @@ def run_engine(plan: Mapping[str, Any]) -> Client:
     with tempfile.TemporaryDirectory() as folder:
         job = {"plan": "engine benchmark", "document": plan, "results": folder}
         command = [sys.executable, "-m", "benchbook.stages.engine"]
-        begun_ns, cpu_s, peak_mib = run_child(command, orjson.dumps(job) + b"\n", on_line)
+        used = run_child(command, orjson.dumps(job) + b"\n", on_line)
         if not said or said[-1]["kind"] != "done":
             sys.exit(f"the engine said {said[-1:]}")
         calls, failed = read_calls(Path(folder), said[-1]["body"]["run_id"])
-    return Client("benchbook", calls, failed, begun_ns, cpu_s, peak_mib, memory)
+    return Client("benchbook", calls, failed, *used, memory)
 
 
 def read_calls(results: Path, run_id: str) -> tuple[dict[str, Seen], int]:
@@ -258,10 +268,10 @@ def run_sdk(server: Server, total: int, concurrency: int = 0, rate: float = 0.0)
     asked = {"total": total, "concurrency": concurrency, "rate": rate, "model": MODEL}
     said: list[Any] = []
     command = [sys.executable, str(ROOT / "benchmarks" / "sdk_client.py"), f"{server.address}/v1", json.dumps(asked)]
-    begun_ns, cpu_s, peak_mib = run_child(command, b"", lambda line, _: said.append(orjson.loads(line)))
+    used = run_child(command, b"", lambda line, _: said.append(orjson.loads(line)))
     rows = [row for row in said[0]["calls"] if row]
     calls = {name: Seen(intended, sent, sent, first, last) for name, intended, sent, first, last in rows}
-    return Client("openai SDK", calls, total - len(rows), begun_ns, cpu_s, peak_mib)
+    return Client("openai SDK", calls, total - len(rows), *used)
 
 
 def compiled_reader(folder: str) -> str | None:
