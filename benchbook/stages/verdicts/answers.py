@@ -46,7 +46,7 @@ def _throttled(target: str, calls: pa.Table, limits: VerdictSpec) -> Reason | No
 
 
 def _tokens(target: str, calls: pa.Table, limits: VerdictSpec) -> Reason | None:
-    """Bytes of visible content per reported token; hidden reasoning counts on neither side."""
+    """Bytes of visible content per reported token; reasoning counts on neither side where its tokens are reported, else on both."""
     import numpy as np
 
     known = calls.filter(
@@ -55,7 +55,8 @@ def _tokens(target: str, calls: pa.Table, limits: VerdictSpec) -> Reason | None:
     size, reasoned = visible_bytes(known)
     hidden = pc.fill_null(known["tokens_reasoning"], 0).to_numpy()
     tokens = known["tokens_out"].to_numpy() - hidden
-    size = size - reasoned
+    # Where the provider does not say how many tokens the reasoning took, both sides are taken with it.
+    size = size - np.where(pc.is_valid(known["tokens_reasoning"]).to_numpy(), reasoned, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = size / tokens
     judged = (size > 0) | (tokens > 0)
