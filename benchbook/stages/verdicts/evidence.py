@@ -56,12 +56,14 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Loads:
     """The load's shape. open: intended starts are fixed; slots: of a closed loop; steady: the load itself asks for a
-    level flow, so that latencies may be expected to be level; paused: slots rest between trials."""
+    level flow, so that latencies may be expected to be level; paused: slots rest between trials; capped: trials of an
+    open loop wait for room, as the plan asks."""
 
     open: bool = False
     slots: int | None = None
     steady: bool = True
     paused: bool = False
+    capped: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ def evidence(
             slots=load.slots if len(load.levels) == 1 else None,
             steady=execute.load.kind not in UNEVEN,
             paused=execute.delay_s > 0 or execute.think_s is not None,
+            capped=execute.max_in_flight is not None and execute.on_full == "wait",
         ),
         asked=lambda target, dataset, test_id: asked(found.plan, target, dataset, test_id),
         harness=seen.harness,

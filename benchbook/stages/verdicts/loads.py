@@ -26,14 +26,15 @@ LEAST_TURNOVERS = 10
 def loads(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
     """Schedule lag and rate of open loops, concurrency of closed ones, Little's law of both, by target.
 
-    Not of a target whose breaker opened: that its trials were late is what the plan asked for, and said as such.
+    Not of a target whose breaker opened, and not the lateness of trials that waited for room under the plan's cap: that
+    they were late is what the plan asked for, and said as such.
     """
     for target in (target for target in evidence.targets if target not in evidence.openings):
         for flow in flows(evidence.of(target)):
             found: list[Reason | None] = []
-            if evidence.load.open:
+            if evidence.load.open and not evidence.load.capped:
                 found += [_lag(target, flow, limits), _rate(target, flow, limits)]
-            elif evidence.load.slots is not None and not evidence.load.paused:
+            elif not evidence.load.open and evidence.load.slots is not None and not evidence.load.paused:
                 found += [_concurrency(target, flow, evidence.load.slots, limits)]
             if evidence.load.steady:
                 found += [_little(target, flow, limits)]

@@ -222,6 +222,9 @@ def test_trials_that_start_late_turn_an_open_loop_and_not_a_closed_one() -> None
     at = np.arange(200) / 10
     rows = trials(200, intended_ns=at_ns(at), started_ns=at_ns(at + 0.03), ended_ns=at_ns(at + 0.08))
     assert judged(open_load(rows)) == [("schedule_lag", "DEGRADED", pytest.approx(30), 10.0)]
+    assert (
+        judged(replace(open_load(rows), load=Loads(open=True, capped=True))) == []
+    )  # they waited as they were told to
     assert judged(replace(EMPTY, trials=rows, load=Loads(slots=1), counts=GOOD), concurrency_shortfall=None) == []
     assert codes(open_load(trials(200))) == []
     later = trials(200, intended_ns=at_ns(at), started_ns=at_ns(at + 0.06), ended_ns=at_ns(at + 0.11))
