@@ -571,7 +571,7 @@ def _ctrl_c_after_two_trials(results: Path) -> Iterator[None]:
         (("history", "merge"), ("needs a folder",)),
         (("history", "merge", "nowhere"), ("nowhere", "holds no runs")),
         (("history", "goodput", "--slo", "speed"), ("--slo speed", "METRIC=NUMBER")),
-        (("history", "goodput", "--slo", "speed=3"), ("no metric 'speed'", "ttft_ms")),
+        (("history", "goodput", "--slo", "speed=3"), ("no metric speed", "ttft_ms")),
         (("compare", "latest", "nope"), ("nope",)),
         (("export", "nope"), ("nope",)),
     ],
