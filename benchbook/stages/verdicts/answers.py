@@ -46,7 +46,7 @@ def _throttled(target: str, calls: pa.Table, limits: VerdictSpec) -> Reason | No
 
 
 def _tokens(target: str, calls: pa.Table, limits: VerdictSpec) -> Reason | None:
-    """Bytes of visible content per reported token; reasoning counts on neither side where its tokens are reported, else on both."""
+    """Bytes of content per reported token; reasoning is on neither side where its tokens are reported, else on both."""
     import numpy as np
 
     known = calls.filter(
