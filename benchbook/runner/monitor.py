@@ -3,8 +3,8 @@
 A beat is an appointment with the event loop, eight a second: how late it is kept is the lag that an answer's bytes met
 as well. A lag of many beats counts as each of them: appointments that fell into it would have waited for the rest of
 it. Four times a second the number in flight is taken; once a second the host is read, and an event of kind `harness`,
-name `second`, sums up what was seen (`measure.harness` reads it). A killed run keeps all but its last second. It takes
-some 0.03 % of a core, and about 0.1 % more where the loop would have slept instead.
+name `second`, sums up what was seen (`measure.harness` reads it). A killed run keeps all but its last second. What it
+costs is mostly waking a loop that would have slept.
 """
 
 from __future__ import annotations
