@@ -15,6 +15,7 @@ Cases (--only takes a list of these names):
     endurance    --requests of them: does memory grow?
     start        from the start of a process to its first request
     quick        plans/quick.yaml through `benchbook run --no-flow`
+    flow         the same small run bare and as a Prefect flow, of few and of many trials
 
 Each client runs in a process of its own, pinned to one core, in turn with the others; every figure is the median of
 the repeats. Ours is the measuring process of `benchbook run`, every event decoded and every result in the journal, and

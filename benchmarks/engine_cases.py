@@ -303,6 +303,27 @@ def quick(options: Options) -> Runs:
     return in_turn(options, {"benchbook run --no-flow --plan plans/quick.yaml": once})
 
 
+def flow(options: Options) -> Runs:
+    """What the Prefect flow adds to a run of few and of many trials: a constant, or something per trial?"""
+    few, many = (40, 400) if options.quick else (200, 4_000)
+    with serving(INSTANT) as server, tempfile.TemporaryDirectory() as folder:
+
+        def once(trials: int, *how: str) -> Figures:
+            plan = Path(folder) / f"{trials}.yaml"
+            plan.write_text(json.dumps(document(server, closed(20), trials)), encoding="utf-8")
+            with tempfile.TemporaryDirectory() as results:
+                begun = time.monotonic()
+                _cli("run", *how, "--plan", str(plan), "--results", results)
+                return {"n": trials, "wall s": time.monotonic() - begun}
+
+        clients = {
+            f"{trials} trials, {name}": partial(once, trials, *how)
+            for trials in (few, many)
+            for name, how in (("bare", ("--no-flow",)), ("as a flow", ()))
+        }
+        return in_turn(options, clients)
+
+
 def _cli(*words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchbook", *words], cwd=ROOT, capture_output=True, text=True, check=False
@@ -312,5 +333,5 @@ def _cli(*words: str) -> None:
 
 
 CASES: Mapping[str, Case] = {
-    one.__name__: one for one in (throughput, steady, burst, many, rate, memory, endurance, start, quick)
+    one.__name__: one for one in (throughput, steady, burst, many, rate, memory, endurance, start, quick, flow)
 }
