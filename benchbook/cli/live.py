@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from benchbook.cli.trends import lateness
 from benchbook.clock import monotonic_ns
 
 if TYPE_CHECKING:
@@ -68,11 +69,15 @@ class _Plain:
 
     def __init__(self) -> None:
         self._last_ns = monotonic_ns()
+        self._whole = False
 
     def __call__(self, fields: Mapping[str, Any]) -> None:
-        if monotonic_ns() - self._last_ns >= _PLAIN_EVERY_NS or fields["done"] == fields["planned"]:
+        """A line now and then; the whole run's end is told once, however often it is reported."""
+        whole = fields["done"] == fields["planned"]
+        if monotonic_ns() - self._last_ns >= _PLAIN_EVERY_NS or (whole and not self._whole):
             self._last_ns = monotonic_ns()
             print(describe(fields), file=sys.stderr, flush=True)  # noqa: T201
+        self._whole = whole
 
 
 def describe(fields: Mapping[str, Any]) -> str:
@@ -87,6 +92,8 @@ def describe(fields: Mapping[str, Any]) -> str:
         parts.append(f"${fields['spent_usd']:.4f}")
     if fields["current"] and fields["in_flight"]:
         parts.append(fields["current"])
+    if (late := lateness(fields)) is not None:
+        parts.append(late)
     return "  ".join(parts)
 
 

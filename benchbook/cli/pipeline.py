@@ -47,8 +47,12 @@ def run_job(job: Job, manner: Manner) -> int:
         from benchbook.reports.otlp import base_of
 
         base_of(manner.otel)  # a bad address is refused before anything is measured
-    spec = job.spec() if not job.resume else None  # a bad plan is refused before anything is started
-    if spec is not None and not quiet:
+    if manner.metrics:
+        from benchbook.reports.prometheus import address_of
+
+        address_of(manner.metrics)
+    spec = job.spec()  # a bad plan, or no such run, is refused before anything is started
+    if not (job.resume or quiet):
         _show_plan(job, spec)
     with interrupts_handed_on() as came, _watched(manner, came) as on_progress:
         way = _through_flow if manner.flow else _bare

@@ -21,6 +21,7 @@ from benchbook.cli.trends import (
     SECONDS,
     Trends,
     error_shares,
+    lateness,
     rates,
     recent_ttft_ms,
     sparkline,
@@ -32,7 +33,7 @@ from benchbook.reports.words import money, number, share
 _NAME = 24
 _GAP = 2
 _SPARKS = 3
-_ROWS_BESIDE = 6
+_ROWS_BESIDE = 7
 _ECHO = 8
 """Cells left free behind the last line: the terminal writes ^C there, and must not begin another line for it."""
 
@@ -72,6 +73,8 @@ class Screen:
         bars = ASCII_BARS if options.ascii_only else BARS
         table, seconds = self._targets(report, list(report["targets"])[:rows], width, bars)
         yield table
+        if (late := lateness(report)) is not None:
+            yield Text(late, style="yellow", no_wrap=True, overflow="ellipsis")
         foot = Text(_footing(report, rows, seconds), style="dim", no_wrap=True)
         foot.truncate(max(width - _ECHO, 1), overflow="ellipsis")
         yield foot

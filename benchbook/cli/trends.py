@@ -125,3 +125,14 @@ def _step(value: float, highest: float, steps: int) -> int:
     if value <= 0 or highest <= 0:
         return 0
     return max(1, min(steps - 1, round(value / highest * (steps - 1))))
+
+
+LATE_MS = 20.0
+"""A lag of the harness's own event loop that is told: the verdict's default limit at the 99th percentile."""
+
+
+def lateness(report: Mapping[str, Any]) -> str | None:
+    """What is said while the harness itself is late; None while it is not, or measures no more."""
+    if report["loop_lag_ms"] <= LATE_MS or report["ended"]:
+        return None
+    return f"harness late by {report['loop_lag_ms']:,.0f} ms: latencies read high (fewer in flight, or --workers)"

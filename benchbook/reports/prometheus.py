@@ -123,6 +123,8 @@ def _of_run(report: Mapping[str, Any]) -> Iterator[Metric]:
     yield info
     yield GaugeMetricFamily("benchbook_elapsed_seconds", "Since this session's load began.", value=report["elapsed_s"])
     yield GaugeMetricFamily("benchbook_workers", "Measuring processes.", value=report["workers"])
+    lag = "How late the harness's event loop came to its worst appointment of the last second or two."
+    yield GaugeMetricFamily("benchbook_loop_lag_seconds", lag, value=report["loop_lag_ms"] / 1000)
 
 
 def _trials(tallies: Mapping[str, Mapping[str, Any]]) -> Metric:

@@ -123,6 +123,7 @@ class Measuring:
         self._loop = Loop(left.plan, {}, desk, self._finished)
         self._budget_usd: float | None = None
         self._stopped_by: str | None = None
+        self._monitor: Monitor | None = None
 
     async def run(self, share: Share, budget_usd: float | None, on_progress: OnProgress) -> str:
         """Measure the share; how it ended: `finished`, `interrupted` or `budget`. Raises StorageError."""
@@ -136,9 +137,9 @@ class Measuring:
         self._listen()
         started_ns = clock.monotonic_ns()
         ticking = asyncio.create_task(self._tick(on_progress, started_ns))
-        monitor = Monitor(partial(self._note, share), lambda: self._loop.pulse.in_flight)
+        self._monitor = Monitor(partial(self._note, share), lambda: self._loop.pulse.in_flight)
         try:
-            with _unpaused(), monitor:
+            with _unpaused(), self._monitor:
                 await self._loop.run(share)
         finally:
             ticking.cancel()
@@ -191,6 +192,8 @@ class Measuring:
         for target, in_flight in pulse.by_target.items():
             progress.tally(target).in_flight = in_flight
         progress.current = f"{pulse.current.test_id} @ {pulse.current.target}" if pulse.current else ""
+        if self._monitor is not None:
+            progress.loop_lag_ms = self._monitor.lag_ms
         progress.elapsed_s = (clock.monotonic_ns() - started_ns) / 1e9
         on_progress(progress)
 

@@ -47,6 +47,7 @@ class Monitor:
         self._clock, self._host = clock or SystemClock(), host or ProcHost()
         self._timer: asyncio.TimerHandle | None = None
         self._collecting_ns: int | None = None
+        self._last_worst_ns = 0
         self.due_ns: int
         self._beats: int
         self._begin(self._clock.monotonic_ns())
@@ -73,6 +74,12 @@ class Monitor:
             gc.callbacks.remove(self.collected)
         self.note()
         self._host.close()
+
+    @property
+    def lag_ms(self) -> float:
+        """The largest lag of this second, of the last one, and of the appointment that is being missed now."""
+        missed_ns = self._clock.monotonic_ns() - self.due_ns
+        return max(self._worst_ns, self._last_worst_ns, missed_ns) / _NS_PER_MS
 
     def beat(self) -> None:
         """An appointment, due at `due_ns`: its lag, and now and then a sample and an event."""
@@ -101,6 +108,7 @@ class Monitor:
             self._sample(now_ns)
             with suppress(StorageError):
                 self._note(Event(now_ns, "harness", SECOND, fields=self._fields(now_ns)))
+        self._last_worst_ns = self._worst_ns
         self._begin(now_ns)
 
     # ------------------------------------------------------------ inside

@@ -20,8 +20,9 @@ _SUMS = ("planned", "earlier", "succeeded", "failed", "timed_out", "skipped", "i
 class Progress:
     """A snapshot of a run. `planned` counts all of the run's trials, `earlier` those of earlier sessions.
 
-    workers: measuring processes that this speaks for; targets: what has come of each target; ended: nothing more
-    will come.
+    loop_lag_ms: how late the measuring event loop came to its worst appointment of the last second or so (of several
+    processes, the worst one's); workers: measuring processes that this speaks for; targets: what has come of each
+    target; ended: nothing more will come.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class Progress:
     current: str = ""
     elapsed_s: float = 0.0
     spent_usd: float = 0.0
+    loop_lag_ms: float = 0.0
     workers: int = 1
     ended: bool = False
     targets: dict[str, Tally] = field(default_factory=dict)
@@ -90,9 +92,9 @@ class Progress:
         return {**counts, "done": self.done, "rate_per_s": self.rate_per_s, "eta_s": self.eta_s}
 
     def report(self) -> dict[str, Any]:
-        """`fields`, `workers`, `ended` and, for each of `targets`, its `Tally.fields`: what a viewer is told."""
+        """`fields`, those of the moment and, for each of `targets`, its `Tally.fields`: what a viewer is told."""
         tallies = {name: tally.fields() for name, tally in self.targets.items()}
-        return {**self.fields(), "workers": self.workers, "ended": self.ended, "targets": tallies}
+        return {**self.fields(), **{name: getattr(self, name) for name in _OF_THE_MOMENT}, "targets": tallies}
 
 
 _FIELDS = (
@@ -108,19 +110,20 @@ _FIELDS = (
     "elapsed_s",
     "spent_usd",
 )
+_OF_THE_MOMENT = ("loop_lag_ms", "workers", "ended")
 
 
 def progress_of(report: Mapping[str, Any]) -> Progress:
     """The progress that `Progress.report` gave."""
-    counts = {name: report[name] for name in (*_FIELDS, "workers", "ended")}
+    counts = {name: report[name] for name in (*_FIELDS, *_OF_THE_MOMENT)}
     return Progress(**counts, targets={name: tally_of(fields) for name, fields in report["targets"].items()})
 
 
 def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Reports of the processes of one run as one report of the same form.
 
-    Each process reports its own share: counts, money and what is in flight are sums, and so is `planned`. The
-    time is the longest one's, rate and ETA are computed anew, the current case is one of theirs. A process that
+    Each process reports its own share: counts, money and what is in flight are sums, and so is `planned`. Time and
+    loop lag are the largest one's, rate and ETA are computed anew, the current case is one of theirs. A process that
     has ended takes part with its last report, or the sums would fall.
     """
     total = Progress(reports[0]["run_id"], planned=0, workers=0, ended=all(report["ended"] for report in reports))
@@ -128,6 +131,7 @@ def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for name in _SUMS:
             setattr(total, name, getattr(total, name) + report[name])
         total.elapsed_s = max(total.elapsed_s, report["elapsed_s"])
+        total.loop_lag_ms = max(total.loop_lag_ms, 0.0 if report["ended"] else report["loop_lag_ms"])
         total.current = report["current"] or total.current
     names = dict.fromkeys(name for report in reports for name in report["targets"])
     tallies = {

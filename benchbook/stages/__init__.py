@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbook.config import DEFAULT_PLAN, PlanSpec, build_plan, load_plan, thaw
+from benchbook.errors import UserError
 from benchbook.results.paths import DEFAULT_RESULTS
 
 STAGES = ("validate", "execute", "store", "aggregate", "report")
@@ -46,6 +47,10 @@ class Job:
     profile: str = ""
     workers: int = 1
     origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.profile and self.workers > 1:
+            raise UserError("--profile", "goes with one measuring process", "leave --workers out")
 
     def spec(self) -> PlanSpec:
         """The validated plan; of a job that resumes a run, that run's own. Raises PlanError, UnknownRunError."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from benchbook.errors import BenchbookError, UserError, error_of
+from benchbook.errors import BenchbookError, error_of
 from benchbook.stages import Executed, Job, OnProgress
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
     from benchbook.runner.stored import stored_plan
     from benchbook.stages.profile import profiling
 
-    if job.profile and job.workers > 1:
-        raise UserError("--profile", "goes with one measuring process", "leave --workers out")
     results = Path(job.results)
     if job.resume:
         plan = stored_plan(journal.read_run(results, journal.find_run(results, job.resume)))

@@ -28,6 +28,7 @@ FIELDS: dict[str, Any] = {
     "spent_usd": 0.0123,
     "rate_per_s": 5.0,
     "eta_s": 6.2,
+    "loop_lag_ms": 0.0,
     "workers": 1,
     "ended": False,
     "targets": {"a-target": Tally(planned=40).fields()},
@@ -48,10 +49,18 @@ def test_in_a_log_the_end_is_told_and_quiet_tells_nothing(capsys: pytest.Capture
     with live_view(quiet=False) as sink:
         sink(FIELDS)
         sink({**FIELDS, "done": 40, "in_flight": 0})
+        sink({**FIELDS, "done": 40, "in_flight": 0, "ended": True})
     assert capsys.readouterr().err == "40/40 trials  5.0/s  2 errors  $0.0123\n"
     with live_view(quiet=True) as sink:
         sink({**FIELDS, "done": 40})
     assert capsys.readouterr().err == ""
+
+
+def test_a_late_harness_says_so_until_it_measures_no_more() -> None:
+    late = {**FIELDS, "loop_lag_ms": 45.4}
+    assert describe(late).endswith("harness late by 45 ms: latencies read high (fewer in flight, or --workers)")
+    assert "late" not in describe({**late, "ended": True})
+    assert "late" not in describe({**late, "loop_lag_ms": 19.0})
 
 
 CODE = f"""

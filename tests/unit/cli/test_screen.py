@@ -87,6 +87,8 @@ def test_words_of_the_ways_a_run_goes() -> None:
     assert drawn([{**told[-1], "done": 80}], 100, color_system=None).startswith("storing")
     told[-1]["targets"]["two"]["state"] = "breaker open"
     assert "breaker open" in drawn(told, 120, color_system=None)
+    assert "harness late" not in drawn(told, 120, color_system=None)
+    assert "harness late by 45 ms" in drawn([{**told[-1], "loop_lag_ms": 45.4}], 80, color_system=None)
     assert "3 workers" in drawn([{**told[-1], "workers": 3}], 120, color_system=None)
 
 
@@ -98,7 +100,7 @@ def test_more_targets_than_lines_are_counted() -> None:
         to.print(screen)
     lines = captured.get().splitlines()
     assert len(lines) <= 19
-    assert "36 more targets" in lines[-1]
+    assert "37 more targets" in lines[-1]
 
 
 def test_a_terminal_without_the_characters_gets_others() -> None:

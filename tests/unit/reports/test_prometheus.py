@@ -93,6 +93,9 @@ def test_before_the_first_report_there_is_only_the_build() -> None:
         assert {name for name, _ in scrape(said)} == {"benchbook_build_info"}
         scraped(Progress("r", planned=3).report())
         assert value(scrape(said), "benchbook_workers") == 1
+        assert value(scrape(said), "benchbook_loop_lag_seconds") == 0
+        scraped(Progress("r", planned=3, loop_lag_ms=45.0).report())
+        assert value(scrape(said), "benchbook_loop_lag_seconds") == 0.045
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,20 @@ def test_a_punctual_loop_has_no_lag_and_an_event_a_second() -> None:
     assert (found["seconds"], found["loop_lag_max_ms"], found["loop_lag_p99_ms"]) == (3.0, 0.0, upper_ms(0))
 
 
+def test_the_lag_of_the_moment_is_that_of_the_last_two_seconds_and_of_the_appointment_being_missed() -> None:
+    watch = Watch()
+    watch.beat(45.0)
+    assert watch.monitor.lag_ms == 45.0
+    watch.clock.now_ns = watch.monitor.due_ns + 70 * MS
+    assert watch.monitor.lag_ms == 70.0
+    for _ in range(9):
+        watch.beat()
+    assert watch.monitor.lag_ms == 45.0
+    for _ in range(9):
+        watch.beat()
+    assert watch.monitor.lag_ms == 0.0
+
+
 def test_lateness_is_the_lag_to_five_percent() -> None:
     watch = Watch()
     for number in range(200):

@@ -12,7 +12,7 @@ import pytest
 
 from benchbook.measure.timing import trial_metrics
 from benchbook.records import Trial
-from benchbook.runner.progress import Progress, merge
+from benchbook.runner.progress import Progress, merge, progress_of
 from benchbook.runner.tally import BUCKETS_S, RECENT, Tally, tally_of
 from benchbook.stages.execute import execute
 from tests.conftest import Bench
@@ -87,6 +87,13 @@ def test_reports_of_several_processes_merge_into_that_of_one(trials: list[Trial]
     assert (total["workers"], total["done"], total["elapsed_s"]) == (3, len(trials), 2.0)
     assert (total["rate_per_s"], total["spent_usd"]) == (whole["rate_per_s"], whole["spent_usd"])
     assert merge([total])["targets"] == total["targets"]
+
+
+def test_the_worst_lag_of_the_processes_that_still_measure_stands() -> None:
+    reports = [Progress("r", planned=1, loop_lag_ms=lag).report() for lag in (3.0, 45.0, 7.0)]
+    assert merge(reports)["loop_lag_ms"] == 45.0
+    assert merge([{**reports[1], "ended": True}, reports[2]])["loop_lag_ms"] == 7.0
+    assert progress_of(merge(reports)).report()["loop_lag_ms"] == 45.0
 
 
 def _recent(report: dict[str, Any], name: str) -> list[float]:
