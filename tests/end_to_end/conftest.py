@@ -10,12 +10,29 @@ from typing import Any
 
 import pytest
 
+from benchbook.cli import main
 from benchbook.stages.execute import execute
 from benchbook.stages.store import store
+from tests.end_to_end.terminal import Cli, Done
 from tests.piping import pipe
 
 PRICES = 'date: "2026-11-21"\nprices:\n  sim: {input: 1.0, output: 4.0}\n'
 EVERY = ("openai", "anthropic", "bedrock", "ollama")
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs `benchbook` in this process."""
+    for variable in ("COLUMNS", "BENCHBOOK_RESULTS", "BENCHBOOK_AGAIN"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def run(*words: object) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return Done(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ from benchbook.simulator import start_process
 from benchbook.stages import Job
 from benchbook.stages.execute import execute
 from tests.documented import ROOT
+from tests.end_to_end.terminal import Cli, refused
 from tests.piping import pipe
 
 KEY = "sk-not-on-any-cassette-0123456789"
@@ -271,40 +272,26 @@ def test_ctrl_c_ends_a_recording_and_says_what_comes_next(simulator: str, tmp_pa
         (("replay", "params.yaml"), "is no cassette"),
     ],
 )
-def test_bad_input_is_one_line(
-    words: tuple[str, ...], why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line(words: tuple[str, ...], why: str, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     monkeypatch.chdir(ROOT)
     tape = "datasets/cassettes/hello.ndjson"
-    with pytest.raises(SystemExit) as ended:
-        main([word.format(tape=tape) for word in words])
-    assert ended.value.code == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert why in line
+    refused(cli(*(word.format(tape=tape) for word in words)), why)
 
 
-def test_record_from_a_run_says_what_a_journal_lacks(
-    taped: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["record", "--from", "latest", "--results", str(taped.results), "--cassette", str(tmp_path / "t")])
-    said = capsys.readouterr()
-    assert ended.value.code == 0
+def test_record_from_a_run_says_what_a_journal_lacks(taped: Any, tmp_path: Path, cli: Cli) -> None:
+    said = cli("record", "--from", "latest", "--results", taped.results, "--cassette", tmp_path / "t")
+    assert said.code == 0
     assert "exchanges recorded in" in said.out
     assert "a journal has no header fields" in said.err
 
 
-def test_a_target_on_the_command_line_can_be_a_cassette(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_target_on_the_command_line_can_be_a_cassette(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     monkeypatch.chdir(ROOT)
     address = "cassette:datasets/cassettes/hello.ndjson"
     words = ["models", "--json", "--target", f"ollama:sim-llama@{address}", "--target", f"ollama:gone@{address}"]
-    with pytest.raises(SystemExit) as ended:
-        main([*words, "--dataset", "datasets/hello/hello.json"])
-    assert ended.value.code == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [(row["address"], row["available"], row["note"]) for row in rows] == [
+    done = cli(*words, "--dataset", "datasets/hello/hello.json")
+    assert done.code == 0
+    assert [(row["address"], row["available"], row["note"]) for row in done.json] == [
         (address, True, "from a cassette"),
         (address, False, "from a cassette"),
     ]

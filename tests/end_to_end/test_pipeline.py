@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir
 from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from benchbook.errors import DatasetError, StorageError, UnknownRunError
-from benchbook.history import ask, ask_tables, connect, questions, write_views
-from benchbook.results import journal
+from benchbook.history import connect
 from benchbook.results.schemas import TABLES
-from benchbook.results.store import read_table
 from benchbook.stages.aggregate import aggregate
 from benchbook.stages.execute import execute
 from benchbook.stages.report import report
 from benchbook.stages.store import store
 from benchbook.stages.validate import validate
 from tests.piping import bytes_below, only, rows
-
-# ---------------------------------------------------------------- what is stored
 
 
 def test_n_repetitions_give_exactly_n_measured_rows_with_the_warm_up_apart(healthy: Any) -> None:
@@ -111,19 +101,6 @@ def test_a_healthy_run_is_valid(healthy: Any) -> None:
     assert (run["verdict"], run["reasons"], run["status"]) == ("VALID", [], "finished")
 
 
-# ---------------------------------------------------------------- where a row comes from
-
-
-@contextmanager
-def in_folder(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
 def git(folder: Path, *words: str) -> str:
     author = ("-c", "user.name=t", "-c", "user.email=t@example.org")
     return subprocess.run(
@@ -139,7 +116,7 @@ def test_every_row_can_be_traced(bench: Any) -> None:
     git(bench.folder, "init", "-q")
     git(bench.folder, "add", ".")
     git(bench.folder, "commit", "-q", "-m", "all")
-    with in_folder(bench.folder):
+    with chdir(bench.folder):
         first = execute(bench.job())
         (bench.folder / "note.txt").write_text("new")
         validate(bench.job())
@@ -171,9 +148,6 @@ def test_every_row_can_be_traced(bench: Any) -> None:
         assert {row["run_id"] for row in rows(bench.results, table)} == ids
 
 
-# ---------------------------------------------------------------- derived, and derivable again
-
-
 def copy_of(bench: Any, folder: Path) -> Any:
     """The bench's folder elsewhere, to be changed freely."""
     shutil.copytree(bench.folder, folder)
@@ -197,7 +171,7 @@ def test_everything_derived_comes_back_bit_for_bit(healthy: Any, tmp_path: Path)
     for name in derived:
         path = bench.results / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with in_folder(healthy.folder):
+    with chdir(healthy.folder):
         done = store(bench.job())
         aggregate(bench.job())
         report(bench.job())
@@ -260,297 +234,3 @@ def test_every_table_is_there_for_every_run_even_when_empty(healthy: Any) -> Non
     run_id = healthy.run_ids()[0]
     for table in TABLES:
         assert (healthy.results / "tables" / table / f"run_id={run_id}" / "part-0.parquet").is_file()
-
-
-# ---------------------------------------------------------------- what went wrong is told
-
-
-def test_what_failed_is_rows_with_kinds_and_messages(troubled: Any) -> None:
-    by_target: dict[str, list[dict[str, Any]]] = {}
-    for row in rows(troubled.results, "trials"):
-        by_target.setdefault(row["target"], []).append(row)
-    anthropic = by_target["anthropic-sim"]
-    assert {(row["status"], row["error_kind"], row["calls"]) for row in anthropic} == {("failure", "server_error", 3)}
-    assert all(row["error_message"] for row in anthropic)
-    assert Counter(row["status"] for row in by_target["bedrock-sim"]) == {"success": 8, "timeout": 1}
-    assert Counter(row["status"] for row in by_target["openai-sim"]) == {"success": 9}
-    assert Counter(row["calls"] for row in by_target["openai-sim"]) == {1: 8, 2: 1}
-    skipped = by_target["ollama-sim"]
-    assert {(row["status"], row["calls"], row["cold"]) for row in skipped} == {("skipped", 0, None)}
-    assert all("does not offer sim-llama" in row["error_message"] for row in skipped)
-
-
-def test_its_verdict_says_why(troubled: Any) -> None:
-    run = only(troubled.results, "runs")
-    assert run["verdict"] == "DEGRADED"
-    assert any("10 of 27 attempted trials failed, at most 5% may" in reason for reason in run["reasons"])
-    assert any("9 of 36 planned trials were skipped" in reason for reason in run["reasons"])
-
-
-def test_physics_holds_where_providers_fail(troubled: Any) -> None:
-    checks = rows(troubled.results, "checks")
-    assert [row for row in checks if row["suite"] == "result" and not row["success"]] == []
-
-
-def test_failures_have_a_listing_of_their_own(troubled: Any) -> None:
-    failures = ask("failures", troubled.results)
-    assert Counter((row["target"], row["status"]) for row in failures) == {
-        ("anthropic-sim", "failure"): 9,
-        ("bedrock-sim", "timeout"): 1,
-    }
-    assert {row["phase"] for row in failures} == {"warmup", "measured"}
-    errors = {(row["target"], row["level"], row["error_kind"]): row["n"] for row in ask("errors", troubled.results)}
-    assert errors["anthropic-sim", "trial", "server_error"] == 6
-    assert errors["anthropic-sim", "attempt", "server_error"] == 18
-    skipped = ask("skipped", troubled.results)
-    assert [(row["target"], row["trials"]) for row in skipped] == [("ollama-sim", 9)]
-
-
-def test_latency_is_of_successes_and_failures_stand_beside_it(troubled: Any) -> None:
-    summary = {row["target"]: row for row in ask("summary", troubled.results)}
-    assert (summary["anthropic-sim"]["n"], summary["anthropic-sim"]["failure_share"]) == (0, 1.0)
-    assert summary["anthropic-sim"]["e2e_ms_mean"] is None
-    assert (summary["ollama-sim"]["attempted"], summary["ollama-sim"]["failure_share"]) == (0, None)
-    openai = summary["openai-sim"]
-    assert (openai["n"], openai["ttft_ms_n"], openai["e2e_ms_p95"]) == (6, 6, None)
-    assert openai["e2e_ms_p95_refused"] == "needs 59, has 6"
-    assert openai["e2e_ms_min"] <= openai["e2e_ms_p50_low"] <= openai["e2e_ms_p50"] <= openai["e2e_ms_max"]
-
-
-def test_nothing_succeeds_and_all_stages_go_on(bench: Any) -> None:
-    bench.faults = [{"kind": "server_error", "every": 1}]
-    bench.execute = {"repetitions": 1, "warmup": 0, "retries": {"attempts": 1}}
-    execute(bench.job())
-    store(bench.job())
-    report(bench.job())
-    run = only(bench.results, "runs")
-    assert run["verdict"] == "INVALID"
-    assert run["reasons"][0] == "no trial succeeded"
-    assert run["cost_usd"] is None
-    assert (bench.results / "report" / run["run_id"] / "report.html").is_file()
-
-
-def test_an_interrupted_run_is_stored_as_degraded_with_what_was_not_started(bench: Any) -> None:
-    bench.law = {"ttft_ms": 30}
-    bench.execute = {"load": {"kind": "closed", "concurrency": 1}, "repetitions": 3}
-    run_id = _interrupted(bench)
-    done = len(bench.trials())
-    assert 0 < done < 16
-    job = bench.job()
-    store(job, run_id)
-    aggregate(job)
-    report(job, run_id)
-    run = only(bench.results, "runs")
-    assert (run["status"], run["verdict"], run["planned"]) == ("interrupted", "DEGRADED", 16)
-    assert (run["succeeded"], run["not_started"]) == (done, 16 - done)
-    assert f"{16 - done} of 16 planned trials were not started" in run["reasons"]
-    missing = next(row for row in rows(bench.results, "checks") if row["name"] == "planned_present")
-    assert (missing["success"], missing["severity"], missing["unexpected"]) == (False, "warning", 16 - done)
-    execute(bench.job(resume=run_id))
-    assert store(job).stored == (run_id,)
-    run = only(bench.results, "runs")
-    assert (run["status"], run["verdict"], run["not_started"], run["sessions"]) == ("finished", "VALID", 0, 2)
-
-
-def _interrupted(bench: Any) -> str:
-    """A run that got a Ctrl-C soon after its first trial."""
-    code = f"""
-import os, signal
-from benchbook.stages import Job
-from benchbook.stages.execute import execute
-def on_progress(fields):
-    if fields["done"]:
-        os.kill(os.getpid(), signal.SIGINT)
-print(execute(Job(plan={str(bench.write())!r}, results={str(bench.results)!r}), on_progress).run_id)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-def test_a_run_that_was_interrupted_before_its_first_trial_is_told_too(bench: Any) -> None:
-    executed = execute(bench.job())
-    for part in (bench.results / "journal" / executed.run_id).glob("segment-*"):
-        part.unlink()
-    job = bench.job()
-    store(job)
-    report(job)
-    run = only(bench.results, "runs")
-    assert (run["status"], run["verdict"], run["not_started"]) == ("crashed", "INVALID", 12)
-    assert run["reasons"][0] == "no trial was attempted"
-
-
-# ---------------------------------------------------------------- damage
-
-
-def test_a_damaged_line_is_named_and_its_trial_missing(bench: Any) -> None:
-    executed = execute(bench.job())
-    segment = bench.results / "journal" / executed.run_id / "segment-000.ndjson"
-    lines = segment.read_bytes().splitlines(keepends=True)
-    lines[4] = lines[4].replace(b'"status":"success"', b'"status":"failure"')
-    segment.write_bytes(b"".join(lines))
-    done = store(bench.job())
-    assert done.damaged == (f"{segment}:5: checksum does not match; passed over",)
-    run = only(bench.results, "runs")
-    assert (run["succeeded"], run["not_started"], run["verdict"]) == (11, 1, "INVALID")
-    assert any("planned_present" in reason for reason in run["reasons"])
-
-
-def test_a_run_whose_manifest_is_damaged_is_named_and_the_others_stored(bench: Any) -> None:
-    bench.execute = {"repetitions": 1, "warmup": 0}
-    first, second = (execute(bench.job()).run_id for _ in range(2))
-    manifest = bench.results / "journal" / first / "run.json"
-    manifest.write_bytes(manifest.read_bytes()[:-20])
-    done = store(bench.job())
-    assert done.stored == (second,)
-    assert len(done.damaged) == 1
-    assert str(manifest) in done.damaged[0]
-
-
-def test_a_damaged_partition_is_passed_over_by_readers_and_made_anew_by_store(healthy: Any, tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    shutil.copytree(healthy.results, results)
-    part = next((results / "tables" / "trials").rglob("part-0.parquet"))
-    whole = part.read_bytes()
-    part.write_bytes(whole[: len(whole) // 2])
-    table, damaged = read_table(results, "trials")
-    assert table.num_rows == 0
-    assert [damage.file for damage in damaged] == [str(part)]
-    assert ask("summary", results) == []
-    assert store(healthy.job(results=str(results))).stored == tuple(healthy.run_ids())
-    assert part.read_bytes() == whole
-
-
-# ---------------------------------------------------------------- answers
-
-
-def test_every_question_is_answered_and_kept_as_a_file(healthy: Any) -> None:
-    slos = {"ttft_ms": 500.0}
-    for question, answer in ask_tables(tuple(questions()), healthy.results, slos=slos).items():
-        kept = pq.read_table(healthy.results / "aggregate" / f"{question}.parquet")
-        assert kept.num_rows == answer.num_rows
-        assert kept.schema.names == answer.schema.names
-    assert {path.stem for path in (healthy.results / "aggregate").iterdir()} == set(questions())
-
-
-def test_history_sql_opens_in_a_plain_duckdb_shell(healthy: Any) -> None:
-    with in_folder(healthy.folder), duckdb.connect() as shell:
-        shell.execute(write_views("results").read_text())
-        count = shell.execute("select count(*) from trials where phase = 'measured'").fetchall()
-        targets = shell.execute("select target, n from answers.summary order by target").fetchall()
-    assert count == [(4 * 7 * 2,)]
-    assert targets == [(row["target"], row["n"]) for row in ask("summary", healthy.results)]
-
-
-def test_the_metrics_file_holds_the_newest_run_by_target(healthy: Any) -> None:
-    metrics = json.loads((healthy.results / "metrics.json").read_text())
-    assert set(metrics) == {"openai-sim", "anthropic-sim", "bedrock-sim", "ollama-sim"}
-    for row in ask("summary", healthy.results):
-        figures = metrics[row["target"]]
-        assert (figures["n"], figures["failures"], figures["score"]) == (14, 0, 1.0)
-        assert figures["ttft_ms_p50"] == row["ttft_ms_p50"]
-        assert figures["e2e_ms_p95"] is None
-
-
-def test_limits_and_confidence_are_the_plans(pair: Any, tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    shutil.copytree(pair.results, results)
-    settings = ("aggregate.slos={ttft_ms: 25}", "aggregate.confidence=0.999")
-    aggregate(pair.job(results=str(results), overrides=settings))
-    goodput = pq.read_table(results / "aggregate" / "goodput.parquet").to_pylist()
-    trials = rows(results, "trials")
-    assert [row["good"] for row in goodput] == [
-        sum(row["run_id"] == run_id and row["ttft_ms"] <= 25 for row in trials) for run_id in pair.run_ids()
-    ]
-    latency = pq.read_table(results / "aggregate" / "latency.parquet").to_pylist()
-    assert latency[-1]["p50_refused"] == "needs 11, has 7"
-
-
-def test_an_empty_results_folder_aggregates_to_empty_answers(bench: Any) -> None:
-    aggregate(bench.job())
-    assert json.loads((bench.results / "metrics.json").read_text()) == {}
-    assert pq.read_table(bench.results / "aggregate" / "latency.parquet").num_rows == 0
-
-
-# ---------------------------------------------------------------- reports
-
-
-def test_reports_are_there_in_the_formats_that_the_plan_asks_for(healthy: Any) -> None:
-    run_id = healthy.run_ids()[0]
-    folder = healthy.results / "report" / run_id
-    assert {path.name for path in folder.iterdir()} == {"report.html", "trials.csv", "trials.json"}
-    listed = json.loads((folder / "trials.json").read_bytes())
-    assert [row["trial_id"] for row in listed] == [row["trial_id"] for row in rows(healthy.results, "trials")]
-    assert (folder / "trials.csv").read_text().count("\n") == 1 + len(listed)
-
-
-def test_formats_are_the_plans(bench: Any) -> None:
-    bench.sections = {"report": {"formats": ["json", "console"]}}
-    bench.execute = {"repetitions": 1, "warmup": 0}
-    executed = execute(bench.job())
-    store(bench.job())
-    done = report(bench.job())
-    assert (done.run_id, list(done.files)) == (executed.run_id, ["json"])
-    assert len(json.loads(Path(done.files["json"]).read_bytes())) == 4
-
-
-def test_what_a_model_a_provider_and_a_dataset_say_is_escaped(bench: Any) -> None:
-    evil = "<script>alert('x')</script>"
-    bench.law = {"answers": {"kind": "scripted", "texts": [evil]}}
-    bench.faults = [{"kind": "server_error", "script": [3]}]
-    bench.execute = {"repetitions": 1, "warmup": 0, "retries": {"attempts": 1}}
-    bench.write()
-    dataset = bench.folder / "small.json"
-    data = json.loads(dataset.read_text())
-    for case in data["test_cases"]:
-        case["category"] = "<b>bold</b>"
-    dataset.write_text(json.dumps(data))
-    bench.write = lambda: bench.plan
-    executed = execute(bench.job(overrides=("execute.targets.0.name=<img-src=x>",)))
-    store(bench.job())
-    page = Path(report(bench.job(), executed.run_id).files["html"]).read_text()
-    assert "<script" not in page
-    assert "<img" not in page
-    assert "<b>bold" not in page
-    assert "&lt;img-src=x&gt;" in page
-    assert "&lt;b&gt;bold&lt;/b&gt;" in page
-    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in page
-
-
-def test_there_is_nothing_to_report_on_without_a_run(bench: Any) -> None:
-    with pytest.raises(UnknownRunError):
-        report(bench.job())
-
-
-# ---------------------------------------------------------------- refusals
-
-
-def test_a_dataset_with_problems_stops_the_pipeline_with_every_one_and_leaves_its_checks(bench: Any) -> None:
-    bench.write()
-    bad = {"name": "small", "version": "1.0", "schema_version": "1"}
-    bad["test_cases"] = [  # type: ignore[assignment]
-        {"id": "a", "category": "k", "prompt": "say {{missing}}", "expected": "x"},
-        {"id": "a", "category": "k", "prompt": "again", "expected": "x"},
-    ]
-    (bench.folder / "small.json").write_text(json.dumps(bad))
-    bench.write = lambda: bench.plan
-    with pytest.raises(DatasetError) as caught:
-        validate(bench.job())
-    assert len(caught.value.problems) == 3  # either case is told of the other
-    assert any("missing" in line for line in caught.value.problems)
-    written = [orjson.loads(line) for line in (bench.results / "checks" / "checks.json").read_bytes().splitlines()]
-    assert {row["name"] for row in written if not row["success"]} == {"id_unique", "templates_resolvable"}
-    assert journal.runs(bench.results) == []
-
-
-def test_the_checks_file_depends_on_the_dataset_alone(bench: Any) -> None:
-    validate(bench.job())
-    before = (bench.results / "checks" / "checks.json").read_bytes()
-    validate(bench.job(overrides=("execute.repetitions=9",)))
-    assert (bench.results / "checks" / "checks.json").read_bytes() == before
-
-
-@pytest.mark.parametrize("stage", [validate, execute, aggregate])
-def test_a_folder_that_cant_be_written_is_one_clear_error(bench: Any, stage: Any) -> None:
-    job = bench.job(results=str(bench.folder / "small.json" / "results"))
-    with pytest.raises(StorageError, match=r"small\.json.*can't be written.*--results"):
-        stage(job)

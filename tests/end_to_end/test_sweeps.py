@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchbook.cli import main
 from benchbook.config.slos import parse_slo
 from benchbook.history import ask, run_row
 from benchbook.reports.sweeps import print_search
@@ -17,21 +15,7 @@ from benchbook.stages.execute import execute
 from benchbook.stages.points import begin, points
 from benchbook.stages.search import Limits, met, search
 from benchbook.stats.search import Range
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.delenv("COLUMNS", raising=False)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
+from tests.end_to_end.terminal import Cli
 
 
 def test_a_sweep_is_a_run_a_point_and_goes_on_where_it_stopped(bench: Any, cli: Cli) -> None:

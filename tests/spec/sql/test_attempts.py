@@ -16,9 +16,9 @@ from benchbook.errors import QueryError
 from benchbook.history import ask, ask_many
 from benchbook.stats.proportions import wilson
 from benchbook.stats.quantiles import quantile
+from tests.spec.sql.plain import in_order, same
 from tests.spec.sql.stored import Row, Stored, grouped
 from tests.spec.sql.streamed import MS, streamed
-from tests.spec.sql.test_questions import in_order, same
 
 ASKED = ("attempts", "perceived", "throttling", "wasted", "retries", "connections")
 Answers = tuple[Stored, Mapping[str, Any], Path]

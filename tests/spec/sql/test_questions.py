@@ -1,4 +1,4 @@
-"""Every question of sql/*.sql against a slow plain answer, on generated histories."""
+"""Questions about what came of a run against slow plain answers; and that every question is asked somewhere here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 import random
 import re
 import statistics
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,83 +14,10 @@ from typing import Any
 import pytest
 
 from benchbook.history import ask, questions
-from benchbook.metrics import LATENCY_METRICS, METRIC_DIRECTION
+from benchbook.metrics import METRIC_DIRECTION
 from benchbook.stats.proportions import wilson
-from benchbook.stats.quantiles import interpolated, interval_ranks, needs, quantile
+from tests.spec.sql.plain import counts, in_order, same
 from tests.spec.sql.stored import Row, Stored, generated, grouped, run_row, trial_row
-
-SEEDS = (1, 2)
-
-
-@pytest.fixture(scope="module", params=SEEDS)
-def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stored, Path]:
-    stored = generated(request.param)
-    return stored, stored.write(tmp_path_factory.mktemp("history") / "results")
-
-
-def same(found: list[Row], expected: Iterable[Row]) -> None:
-    """Equal rows in equal order; floats to 12 digits; columns that `expected` leaves out are not looked at."""
-    expected = list(expected)
-    assert len(found) == len(expected)
-    for seen, wanted in zip(found, expected, strict=True):
-        for name, value in wanted.items():
-            close = pytest.approx(value, rel=1e-12, abs=1e-12) if isinstance(value, float) else value
-            assert seen[name] == close, (name, seen, wanted)
-
-
-def counts(rows: list[Row]) -> Row:
-    by = {
-        status: sum(row["status"] == status for row in rows) for status in ("success", "failure", "timeout", "skipped")
-    }
-    attempted = len(rows) - by["skipped"]
-    return {
-        "trials": len(rows),
-        "attempted": attempted,
-        "succeeded": by["success"],
-        "failed": by["failure"],
-        "timed_out": by["timeout"],
-        "skipped": by["skipped"],
-        "failure_share": (by["failure"] + by["timeout"]) / attempted if attempted else None,
-    }
-
-
-def numbers(rows: list[Row], metric: str) -> list[float]:
-    return sorted(row[metric] for row in rows if row["status"] == "success" and row[metric] is not None)
-
-
-def latency(rows: list[Row], metric: str) -> Row:
-    values = numbers(rows, metric)
-    answer: Row = {
-        "n": len(values),
-        "min": min(values, default=None),
-        "max": max(values, default=None),
-        "mean": statistics.fmean(values) if values else None,
-        "sd": statistics.stdev(values) if len(values) > 1 else None,
-    }
-    for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)):
-        found = quantile(values, q)
-        answer |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-        answer[f"{name}_refused"] = found.refused
-    return answer
-
-
-def latencies(stored: Stored) -> list[Row]:
-    return [
-        {
-            "run_id": run,
-            "target": target,
-            "workload": workload,
-            "metric": metric,
-            **counts(rows),
-            **latency(rows, metric),
-        }
-        for (run, target, workload), rows in in_order(stored.measured(), "run_id", "target", "workload")
-        for metric in LATENCY_METRICS
-    ]
-
-
-def in_order(rows: list[Row], *names: str) -> list[tuple[tuple[Any, ...], list[Row]]]:
-    return sorted(grouped(rows, *names).items(), key=lambda item: [(value is None, value) for value in item[0]])
 
 
 def test_every_question_is_asked_here_and_says_its_grain() -> None:
@@ -99,50 +25,6 @@ def test_every_question_is_asked_here_and_says_its_grain() -> None:
     for name, grain in questions().items():
         assert re.search(rf'ask\("{name}"|found\["{name}"\]', source), name
         assert grain.startswith("One row per "), name
-
-
-def test_latency(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    expected = latencies(stored)
-    same(ask("latency", results), expected)
-    assert {row["p95"] is None for row in expected} == {True, False}
-    assert any(row["n"] == 0 and row["attempted"] for row in expected)
-
-
-def test_latency_at_another_confidence(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    for row in ask("latency", results, confidence=0.8, runs=["r2"]):
-        rows = stored.measured(run_id="r2", target=row["target"], workload=row["workload"])
-        found = quantile(numbers(rows, row["metric"]), 0.95, 0.8)
-        assert (row["p95_low"], row["p95_high"], row["p95_refused"]) == (found.low, found.high, found.refused)
-
-
-def test_summary_is_latency_in_wide_form(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    long = grouped(ask("latency", results), "run_id", "target", "workload")
-    found = ask("summary", results)
-    assert [(row["run_id"], row["target"], row["workload"]) for row in found] == list(long)
-    for row, parts in zip(found, long.values(), strict=True):
-        rows = stored.measured(run_id=row["run_id"], target=row["target"], workload=row["workload"])
-        scores = [trial["score"] for trial in rows if trial["score"] is not None]
-        wanted = {"score": statistics.fmean(scores) if scores else None, "scored": len(scores), "verdict": "VALID"}
-        same([row], [{**counts(rows), "n": counts(rows)["succeeded"], **wanted, "provider": "openai"}])
-        for part in parts:
-            for name in (
-                "n",
-                "min",
-                "max",
-                "mean",
-                "sd",
-                "p50",
-                "p95_low",
-                "p95_high",
-                "p99",
-                "p99_refused",
-                "p999",
-                "p999_refused",
-            ):
-                assert row[f"{part['metric']}_{name}"] == part[name]
 
 
 def test_throughput(history: tuple[Stored, Path]) -> None:
@@ -365,20 +247,6 @@ def test_scores(history: tuple[Stored, Path]) -> None:
     same(ask("scores", results), expected)
 
 
-def test_slowest(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    found = [row for row in stored.measured(status="success") if row["response_ms"] is not None]
-    expected = []
-    for (run, target), rows in in_order(found, "run_id", "target"):
-        rows.sort(key=lambda row: (-row["response_ms"], row["trial_id"]))
-        for rank, row in enumerate(rows[:4], 1):
-            expected.append(
-                {"run_id": run, "target": target, "rank": rank, "trial_id": row["trial_id"], "e2e_ms": row["e2e_ms"]}
-            )
-    same(ask("slowest", results, top=4), expected)
-    assert max(row["rank"] for row in ask("slowest", results)) == 20
-
-
 def test_low_scores(tmp_path: Path) -> None:
     stored = generated(8)
     for call in stored.rows["calls"]:
@@ -402,100 +270,6 @@ def test_low_scores(tmp_path: Path) -> None:
     same(ask("low_scores", stored.write(tmp_path), top=5), expected)
 
 
-def test_cases(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    names = ("run_id", "target", "workload", "dataset", "test_id")
-    expected = []
-    for key, rows in in_order(stored.measured(), *names):
-        scores = [row["score"] for row in rows if row["score"] is not None]
-        row = {"attempted": counts(rows)["attempted"], "n": counts(rows)["succeeded"], "scored": len(scores)}
-        row["score"] = statistics.fmean(scores) if scores else None
-        for metric in ("ttft_ms", "e2e_ms", "response_ms", "tokens_per_s_user", "tokens_out"):
-            values = numbers(rows, metric)
-            row[f"{metric}_median"] = statistics.median(values) if values else None
-        row["e2e_ms_max"] = max(numbers(rows, "e2e_ms"), default=None)
-        expected.append(dict(zip(names, key, strict=True)) | row)
-    same(ask("cases", results), expected)
-
-
-def test_curves(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    expected = []
-    for (run, target, workload), rows in in_order(stored.measured(), "run_id", "target", "workload"):
-        for metric in LATENCY_METRICS:
-            values = numbers(rows, metric)
-            for rank, value in enumerate(values, 1):
-                row = {
-                    "run_id": run,
-                    "target": target,
-                    "workload": workload,
-                    "metric": metric,
-                    "rank": rank,
-                    "value": value,
-                }
-                share = {"share": rank / len(values), "share_attempted": rank / counts(rows)["attempted"]}
-                expected.append(row | share)
-    same(ask("curves", results), expected)
-
-
-def test_adjusted(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    expected = []
-    for (run, target, workload), rows in in_order(stored.measured(), "run_id", "target", "workload"):
-        for metric in ("ttfb_ms", "ttft_ms", "ttfo_ms", "e2e_ms", "response_ms"):
-            if values := numbers(rows, metric):
-                failures = counts(rows)["failed"] + counts(rows)["timed_out"]
-                key = {"run_id": run, "target": target, "workload": workload, "metric": metric}
-                expected += [{**key, "quantile": q, **adjusted(values, failures, q)} for q in (0.5, 0.95, 0.99, 0.999)]
-    same(ask("adjusted", results), expected)
-    assert {row["says"] for row in expected} >= {None, "unbounded", "unbounded above"}
-
-
-def adjusted(values: list[float], failures: int, q: float) -> Row:
-    padded = [*values, *[math.inf] * failures]
-    n = len(padded)
-    ranks = interval_ranks(n, q)
-    if ranks is None:
-        return {"n": n, "value": None, "low": None, "high": None, "says": f"needs {needs(q)}, has {n}"}
-    value = interpolated(padded, q) if math.ceil((n - 1) * q) < len(values) else math.inf
-    low, high = padded[ranks[0] - 1], padded[ranks[1] - 1]
-    says = "unbounded" if value == math.inf else "unbounded above" if high == math.inf else None
-    return {
-        "n": n,
-        **{k: None if v == math.inf else v for k, v in (("value", value), ("low", low), ("high", high))},
-        "says": says,
-    }
-
-
-def test_warmup(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    good = [row for row in stored.rows["calls"] if row["error_kind"] is None and row["sent_ns"] is not None]
-    expected = []
-    for key, rows in grouped(good, "run_id", "target", "phase", "cold").items():
-        for metric in ("connect_ms", "ttfb_ms", "ttft_ms", "e2e_ms"):
-            if values := [row[metric] for row in rows if row[metric] is not None]:
-                row = dict(zip(("run_id", "target", "phase", "cold"), key, strict=True)) | {
-                    "metric": metric,
-                    "n": len(values),
-                }
-                expected.append(row | {"min": min(values), "median": statistics.median(values), "max": max(values)})
-    expected.sort(key=lambda r: (r["run_id"], r["target"], r["phase"] != "warmup", not r["cold"], r["metric"]))
-    same(ask("warmup", results), expected)
-
-
-def test_trial_time(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    expected = []
-    for target in ("alpha", "beta", "gamma"):
-        for run in ("r3", "r2", "r1"):
-            found = quantile(numbers(stored.measured(run_id=run, target=target), "wall_ms"), 0.5)
-            if found.value is not None:
-                bounds = {"wall_ms_p50_low": found.low, "wall_ms_p50_high": found.high}
-                expected.append({"target": target, "run_id": run, "n": found.n, "wall_ms_p50": found.value, **bounds})
-                break
-    same(ask("trial_time", results), expected)
-
-
 def test_overview_and_quality(history: tuple[Stored, Path]) -> None:
     stored, results = history
     targets = {
@@ -507,23 +281,6 @@ def test_overview_and_quality(history: tuple[Stored, Path]) -> None:
         [{"run_id": run, "targets": targets[run], "status": "finished"} for run in ("r1", "r2", "r3")],
     )
     same(ask("quality", results), stored.rows["checks"])
-
-
-def test_many_values(tmp_path: Path) -> None:
-    """More than a curve has points for, and enough for a p99."""
-    rng = random.Random(3)
-    stored = Stored()
-    stored.rows["runs"].append(run_row("r1"))
-    stored.rows["trials"] = [trial_row("r1", i, ttft_ms=rng.lognormvariate(3, 1)) for i in range(701)]
-    values = sorted(row["ttft_ms"] for row in stored.rows["trials"])
-    results = stored.write(tmp_path)
-    same(
-        [row for row in ask("latency", results) if row["metric"] == "ttft_ms"], [latency(stored.measured(), "ttft_ms")]
-    )
-    points = ask("curves", results)
-    assert [points[0]["rank"], points[-1]["rank"], len(points)] == [1, 701, 200]
-    assert all(point["value"] == values[point["rank"] - 1] for point in points)
-    assert [point["rank"] for point in points] == sorted({point["rank"] for point in points})
 
 
 def test_verdicts(tmp_path: Path) -> None:
@@ -546,51 +303,6 @@ def test_verdicts(tmp_path: Path) -> None:
             {"run_id": "r3", "verdict": "DEGRADED", **none},
         ],
     )
-
-
-def test_first_call(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    sent = [row for row in stored.rows["calls"] if row["sent_ns"] is not None]
-    expected = []
-    for (run, target), rows in in_order(sent, "run_id", "target"):
-        ordered = sorted(
-            rows, key=lambda row: (row["sent_ns"] + row["wall_offset_ns"], row["trial_id"], row["attempt"])
-        )
-        first, rest = ordered[0], [row for row in ordered[1:] if row["error_kind"] is None and not row["cold"]]
-        for metric in sorted(("connect_ms", "ttfb_ms", "ttft_ms", "e2e_ms")):
-            later = [row[metric] for row in rest if row.get(metric) is not None]
-            value = first[metric] if first["error_kind"] is None else None
-            median = statistics.median(later) if later else None
-            ratio = value / median if value is not None and median else None
-            answer = {"run_id": run, "target": target, "metric": metric, "error_kind": first["error_kind"]}
-            expected.append(answer | {"first": value, "later_median": median, "later_n": len(later), "ratio": ratio})
-    same(ask("first_call", results), expected)
-    assert any(row["ratio"] for row in expected)
-
-
-def test_over_time(history: tuple[Stored, Path]) -> None:
-    stored, results = history
-    good = [row for row in stored.measured() if row["status"] == "success"]
-    expected = []
-    for (run, target), rows in in_order(good, "run_id", "target"):
-        ordered = sorted(rows, key=lambda row: (row["started_ns"] + row["wall_offset_ns"], row["trial_id"]))
-        zero = min(
-            row["started_ns"] + row["wall_offset_ns"]
-            for row in ordered
-            if any(row[metric] is not None for metric in ("ttft_ms", "e2e_ms", "decode_ms_per_token"))
-        )
-        for metric in ("decode_ms_per_token", "e2e_ms", "ttft_ms"):
-            known = [row for row in ordered if row[metric] is not None]
-            parts: dict[int, list[Row]] = {}
-            for place, row in enumerate(known):
-                parts.setdefault(place * min(32, max(1, len(known) // 5)) // len(known), []).append(row)
-            for stretch, part in parts.items():
-                values = [row[metric] for row in part]
-                at = [(row["started_ns"] + row["wall_offset_ns"] - zero) / 1e9 for row in part]
-                answer = {"run_id": run, "target": target, "metric": metric, "stretch": stretch, "n": len(part)}
-                answer |= {"from_s": min(at), "to_s": max(at), "mean": statistics.fmean(values)}
-                expected.append(answer | {"median": statistics.median(values), "max": max(values)})
-    same(ask("over_time", results), expected)
 
 
 def test_prompt_size(history: tuple[Stored, Path]) -> None:

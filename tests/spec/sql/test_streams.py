@@ -15,9 +15,9 @@ import pytest
 from benchbook.history import ask_many
 from benchbook.stats.proportions import wilson
 from benchbook.stats.quantiles import interpolated, needs
+from tests.spec.sql.plain import in_order, same
 from tests.spec.sql.stored import Row, Stored, grouped
 from tests.spec.sql.streamed import MS, US, streamed
-from tests.spec.sql.test_questions import in_order, same
 
 ASKED = ("chunk_gaps", "stalls", "stream_rate", "chunk_sizes", "first_wave", "backpressure")
 

@@ -9,8 +9,8 @@ import pytest
 
 from benchbook.history import ask
 from benchbook.stats.quantiles import interpolated, quantile
+from tests.spec.sql.plain import same
 from tests.spec.sql.stored import Row, Stored, generated, grouped
-from tests.spec.sql.test_questions import same
 
 
 def turns(stored: Stored) -> list[Row]:

@@ -1,0 +1,43 @@
+"""What the verdict makes of latencies in order of time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchbook.stages.verdicts import Evidence
+from tests.unit.stages.verdicts.evidence import EMPTY, at_ns, codes, judged, trials
+
+
+def series(values: Any, metric: str = "ttft_ms") -> Evidence:
+    size = len(values)
+    order = np.random.default_rng(1).permutation(size)
+    at = np.arange(size)[order] / 10
+    rows = trials(size, **{metric: np.asarray(values)[order]}, intended_ns=at_ns(at), started_ns=at_ns(at))
+    return replace(
+        EMPTY, trials=rows.set_column(rows.schema.get_field_index("ended_ns"), "ended_ns", [at_ns(at + 0.05)])
+    )
+
+
+NOISE = np.random.default_rng(2).normal(200, 5, 500)
+
+
+def test_drift_and_warm_up_are_found_in_order_of_start_and_not_of_rows() -> None:
+    ramp = NOISE * (1 + 0.4 * np.arange(500) / 500)
+    code, severity, value, limit = judged(series(ramp))[0]
+    assert (code, severity, limit) == ("no_steady_state", "DEGRADED", 0.1)
+    assert value == pytest.approx(0.33, abs=0.1)
+    slow = np.concatenate([NOISE[:50] * 2, NOISE[50:]])
+    assert codes(series(slow)) == ["warm_up_measured"]
+    assert codes(series(NOISE)) == []
+    assert codes(series(ramp, "e2e_ms")) == ["no_steady_state"]
+    assert codes(series(ramp), drift=None) == []
+
+
+def test_too_few_samples_for_the_wanted_quantile() -> None:
+    assert judged(series(NOISE[:58]), quantile=0.95) == [("too_few_samples", "DEGRADED", 58.0, 59.0)]
+    assert codes(series(NOISE[:59]), quantile=0.95) == []
+    assert codes(series(NOISE[:298]), quantile=0.99) == ["too_few_samples"]
