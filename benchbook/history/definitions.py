@@ -101,12 +101,11 @@ def _ours(results: str | Path, run_id: str, slos: Mapping[str, float], confidenc
     for row in of["chunk_gaps"]:
         yield from _distribution(row["target"], "gap_ms", "chunk_gaps", row)
     for row in of["throughput"]:
-        yield _row(row["target"], "requests_per_s", "rate", "trials_per_s", row["trials_per_s"], row["attempted"])
-        yield _row(row["target"], "output_tokens_per_s", "rate", "tokens_per_s", row["tokens_per_s"], row["calls"])
+        yield _rate(row, "requests_per_s", "trials_per_s", "attempted")
+        yield _rate(row, "output_tokens_per_s", "tokens_per_s", "calls")
     for row in of["goodput"]:
         if row["workload"] == "api":
-            value = row["goodput_per_s"] if slos else None
-            yield _row(row["target"], "goodput_per_s", "rate", "goodput_per_s", value, row["attempted"])
+            yield _rate(row if slos else {**row, "goodput_per_s": None}, "goodput_per_s", "goodput_per_s", "attempted")
 
 
 def _distribution(target: str, quantity: str, name: str, values: Mapping[str, Any]) -> Iterator[Row]:
@@ -116,10 +115,15 @@ def _distribution(target: str, quantity: str, name: str, values: Mapping[str, An
         yield {**row, "n": values["n"], "note": note}
 
 
-def _row(target: str, quantity: str, statistic: str, name: str, value: float | None, n: int = 0) -> Row:  # noqa: PLR0913
+def _rate(row: Row, quantity: str, name: str, counted: str) -> Row:
+    """`name` of a question's row; its n is what the row has `counted`."""
+    return {**_row(row["target"], quantity, "rate", name, row[name]), "n": row[counted]}
+
+
+def _row(target: str, quantity: str, statistic: str, name: str, value: float | None) -> Row:
     words = {"formula": FORMULAS[quantity], "rules": "last attempt; refuses a quantile that n is too small for"}
     known = {"target": target, "quantity": quantity, "statistic": statistic, "tool": OURS, "name": name}
-    return {**known, "value": value, "n": n, "note": "" if value is not None else "no value", **words, "source": SOURCE}
+    return {**known, "value": value, "n": 0, "note": "" if value is not None else "no value", **words, "source": SOURCE}
 
 
 # ---------------------------------------------------------------- from rows to facts

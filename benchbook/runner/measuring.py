@@ -19,9 +19,9 @@ from benchbook.records import Event, PlannedTrial, Trial
 from benchbook.results import journal
 from benchbook.runner.desk import Desk
 from benchbook.runner.gate import STATE_WORDS, gates
+from benchbook.runner.harness.monitor import Monitor
 from benchbook.runner.lanes import Share
 from benchbook.runner.loop import Loop, Todo
-from benchbook.runner.monitor import Monitor
 from benchbook.runner.plan import Plan
 from benchbook.runner.preflight import Unit, unit_of
 from benchbook.runner.progress import Progress

@@ -24,9 +24,9 @@ from benchbook.providers.transport import Transport
 from benchbook.results import journal
 from benchbook.results.paths import journal_folder
 from benchbook.results.writer import next_segment
-from benchbook.runner.calibrating import MANY, as_note, calibrate, calibration_seconds, noted
 from benchbook.runner.descriptors import allow_most
 from benchbook.runner.desk import Desk
+from benchbook.runner.harness.calibrating import MANY, as_note, calibrate, calibration_seconds, noted
 from benchbook.runner.lanes import Share
 from benchbook.runner.loops import loop_factory
 from benchbook.runner.measuring import Left, Measuring, OnProgress

@@ -18,8 +18,8 @@ from benchbook.datasets import files, read, to_dict
 from benchbook.records import Answer, Call, PlannedTrial, Trial, Usage
 from benchbook.results import journal
 from benchbook.results.store import read_table
-from benchbook.runner.host import Reading
-from benchbook.runner.monitor import Monitor
+from benchbook.runner.harness.host import Reading
+from benchbook.runner.harness.monitor import Monitor
 from benchbook.runner.plan import Plan, freeze
 from benchbook.stages.store import store
 from tests.conftest import Bench

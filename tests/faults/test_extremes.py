@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchbook.results import journal
-from benchbook.runner.monitor import BEAT_NS
+from benchbook.runner.harness.monitor import BEAT_NS
 from benchbook.stages import Job
 from benchbook.stages.store import store
 

@@ -20,7 +20,7 @@ from benchbook.clock import Clock, SystemClock, wall_offset_ns
 from benchbook.errors import StorageError
 from benchbook.measure.harness import SECOND, bucket
 from benchbook.records import Event
-from benchbook.runner.host import Host, ProcHost, Reading
+from benchbook.runner.harness.host import Host, ProcHost, Reading
 
 BEAT_NS = 125_000_000
 _BEATS_A_SAMPLE = 2

@@ -13,8 +13,8 @@ import pytest
 from benchbook.errors import StorageError
 from benchbook.measure.harness import bucket, lag_quantile, summary, upper_ms
 from benchbook.records import Event
-from benchbook.runner.host import ProcHost, Reading
-from benchbook.runner.monitor import BEAT_NS, Monitor
+from benchbook.runner.harness.host import ProcHost, Reading
+from benchbook.runner.harness.monitor import BEAT_NS, Monitor
 
 MS = 1_000_000
 

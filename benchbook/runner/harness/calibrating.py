@@ -15,7 +15,7 @@ from benchbook.providers.calls import Asked, Outbox, RawCall, attempt
 from benchbook.providers.decoding import Decoding
 from benchbook.providers.transport import Transport
 from benchbook.records import Call, Event, Message, ModelRequest, Target
-from benchbook.runner.loopback import BURST, PACED, Loopback
+from benchbook.runner.harness.loopback import BURST, PACED, Loopback
 from benchbook.stats.calibration import Burst, Calibration, calibrated
 
 SECONDS = 0.3

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchbook.results.journal import read_run
 from benchbook.results.store import read_table
-from benchbook.runner.calibrating import calibrate, calibration_seconds
-from benchbook.runner.loopback import CHUNKS, PACED
+from benchbook.runner.harness.calibrating import calibrate, calibration_seconds
+from benchbook.runner.harness.loopback import CHUNKS, PACED
 from benchbook.stages.execute import execute
 from benchbook.stages.store import store
 from tests.conftest import Bench
