@@ -67,6 +67,7 @@ def command(**chosen: Any) -> None:
 
 
 _ATTEMPT = {
+    "turn": "turn",
     "attempt": "attempt",
     "error": "error_kind",
     "HTTP": "http_status",
@@ -80,7 +81,8 @@ _ATTEMPT = {
     "tokens out": "tokens_out",
     "what was said": "error_message",
 }
-"""Heading -> column of the question `retries`. `sent at` counts from the trial's start; latencies are one attempt's."""
+"""Heading -> column of the question `retries`. `sent at` counts from the trial's start; latencies are one attempt's.
+`turn` is left out where a trial is no conversation."""
 
 
 def _show_trial(run_id: str, chosen: Mapping[str, Any]) -> None:
@@ -102,8 +104,11 @@ def _show_trial(run_id: str, chosen: Mapping[str, Any]) -> None:
         lines = [row for row in rows if row["trial_id"] == trial_id]
         of = lines[0]
         what = f"trial {trial_id}: {of['target']}, {of['dataset']}/{of['test_id']}, {of['phase']}, {of['status']}"
-        whole = f"response {number(of['trial_response_ms'])} ms from its intended start, attempts and waits inside"
-        print_table(f"{what}; {whole}", tuple(_ATTEMPT), [[row[name] for name in _ATTEMPT.values()] for row in lines])
+        turns = of["workload"] == "session"
+        inside = "all turns, pauses, attempts and waits inside" if turns else "attempts and waits inside"
+        whole = f"response {number(of['trial_response_ms'])} ms from its intended start, {inside}"
+        shown = {heading: name for heading, name in _ATTEMPT.items() if turns or name != "turn"}
+        print_table(f"{what}; {whole}", tuple(shown), [[row[name] for name in shown.values()] for row in lines])
 
 
 def _print_checks(checks: Sequence[Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ page alike.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,8 @@ def tried(view: RunView) -> list[Tried]:
     found = []
     for row in view.attempts:
         target = row["target"]
-        if target in throttling and (row["retries"] or throttling[target]["throttled_attempts"]):
+        turned_away = row["failed_attempts"] and throttling.get(target, {}).get("throttled_attempts")
+        if target in throttling and (row["retries"] or turned_away):
             seen = {
                 one["view"]: one
                 for one in view.perceived
@@ -67,14 +69,18 @@ def tried(view: RunView) -> list[Tried]:
 
 def attempt_lines(view: RunView) -> Iterator[str]:
     """Two lines per target that retried or was throttled: how often and why, and what that did to its latency."""
+    workloads = Counter(row["target"] for row in view.attempts)
     for one in tried(view):
         row, throttled = one.attempts, one.throttling
-        said = f"  {row['target']}: {row['retried']} of {row['trials']} trials retried"
+        name = row["target"] if workloads[row["target"]] == 1 else f"{row['target']} ({row['workload']})"
+        of = "conversations had retries" if row["workload"] == "session" else "trials retried"
+        said = f"  {name}: {row['retried']} of {row['trials']} {of}"
         said += f" ({one.reasons}), {row['recovered']} recovered" if row["retries"] else ""
         if throttled["throttled_attempts"]:
             said += f"; {share(throttled['throttled_share'])} of attempts throttled, Retry-After kept {one.kept}"
         yield f"{said}; wasted: {one.waste}"
-        yield "    p50 ms: " + ", ".join(f"{name} {p50(one, view_)}" for name, view_ in VIEWS.items())
+        last_turn = " of the last turn" if row["workload"] == "session" else ""
+        yield f"    p50 ms{last_turn}: " + ", ".join(f"{name} {p50(one, view_)}" for name, view_ in VIEWS.items())
 
 
 VIEWS: Mapping[str, str] = {

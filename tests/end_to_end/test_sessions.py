@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from benchbook.cli import show
 from benchbook.errors import PlanError
 from benchbook.history import ask
 from benchbook.measure.breakdown import api_spans, breakdown_ns
@@ -100,6 +102,32 @@ def test_a_turn_has_retries_of_its_own_and_no_pause_is_lost_with_them(bench: Ben
         assert list(by_turn) == [1, 2, 3]
         assert len({call.call_id for call in trial.calls}) == len(trial.calls)
         assert split(trial)["human_wait"] == 40_000_000
+    store(job)
+    _no_view_calls_a_turn_a_retry(bench, trials)
+
+
+def _no_view_calls_a_turn_a_retry(bench: Bench, trials: list[Trial]) -> None:
+    found = {question: ask(question, bench.results) for question in ("attempts", "perceived", "retries")}
+    calls = [call for trial in trials for call in trial.calls]
+    (counted,) = found["attempts"]
+    assert counted["retries"] == len(calls) - 3 * len(trials) == counted["failed_attempts"]
+    assert counted["most_attempts"] == max(call.attempt for call in calls)
+    by_id = {trial.planned.trial_id: trial for trial in trials}
+    for row in found["retries"]:
+        calls_of = by_id[row["trial_id"]].calls
+        assert row["attempts"] == sum(call.turn == row["turn"] for call in calls_of)
+    by_view = {row["view"]: row for row in found["perceived"]}
+    last_turns = [[call for call in trial.calls if call.turn == 3] for trial in trials]
+    for view, since in (("with_retries", "taken_up_ns"), ("from_intended", "intended_ns")):
+        took_ms = [(turn[-1].chunks[-1].at_ns - getattr(turn[0], since)) / 1e6 for turn in last_turns]
+        assert by_view[view]["max"] == pytest.approx(max(took_ms))
+    shown = (
+        CliRunner()
+        .invoke(show.command, ["--trial", trials[0].planned.trial_id, "--results", str(bench.results)])
+        .output
+    )
+    assert "all turns, pauses, attempts and waits inside" in shown
+    assert shown.splitlines()[1].split()[:2] == ["turn", "attempt"]
 
 
 def split(trial: Trial) -> dict[str, int]:

@@ -1,7 +1,8 @@
 -- One row per run, target and workload: how many attempts measured trials took, why, and what became of them.
 --
 -- A retry is a call whose trial's previous call failed; reasons counts the errors that were followed by one. recovered:
--- trials that succeeded and had a retry; gave_up: those that failed with one. back_off_ms is all the waiting before
+-- trials that succeeded and had a retry; gave_up: those that failed with one. most_attempts: at one answer; the turns of
+-- a conversation are answers of their own. back_off_ms is all the waiting before
 -- retries, failed_ms the time from dispatch to the end of attempts that failed.
 with tried as (
     select t.run_id, t.target, t.workload, t.trial_id, t.status
@@ -14,7 +15,7 @@ steps as (
     from tried as t join calls as c using (run_id, trial_id)),
 by_trial as (
     select
-        run_id, target, workload, trial_id, status, count(*) as calls, count(error_before) as retries,
+        run_id, target, workload, trial_id, status, count(*) as calls, max(attempt) as most, count(error_before) as retries,
         count(error_kind) as failed, arg_min(error_kind is not null, coalesce(turn, 1) * 1000 + attempt) as first_failed
     from steps
     group by all),
@@ -36,7 +37,7 @@ times as (
 select
     run_id, target, workload, count(*) as trials, sum(calls)::bigint as attempts, sum(retries)::bigint as retries,
     sum(failed)::bigint as failed_attempts,
-    max(calls) as most_attempts,
+    max(most) as most_attempts,
     count(*) filter (where retries > 0) as retried,
     retried / trials::double as retried_share,
     wilson_low(retried, trials) as retried_share_low,

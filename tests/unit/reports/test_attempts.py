@@ -94,6 +94,7 @@ def test_each_attempt_of_a_trial_is_a_line(results: Path) -> None:
 
     rows = json.loads(printed("--trial", trial, "--json"))
     lines = printed("--trial", trial).splitlines()
+    assert "turn" not in lines[1]
     assert [line.split()[0] for line in lines[-3:]] == ["1", "2", "3"]
     assert lines[-3].split()[1] == rows[0]["error_kind"]
     assert "attempts and waits inside" in lines[0]
