@@ -152,7 +152,7 @@ def _do(command: Command, run: Run, address: str, monkeypatch: pytest.MonkeyPatc
 def _against(arguments: Sequence[str], address: str) -> list[str]:
     """The same command with the simulator's address in its targets, and one repetition."""
     changed = [
-        _target(word, address) if before == "--target" else word
+        _target(word, address) if before == "--target" else word.replace("http://localhost:8000", address)
         for before, word in zip(("", *arguments), arguments, strict=False)
     ]
     if arguments[0] != "run":

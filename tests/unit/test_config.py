@@ -34,7 +34,7 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
     spec = load_plan(written(tmp_path, PLAN))
     execute = spec.execute
     assert (execute.repetitions, execute.warmup, execute.timeout_s, execute.stream) == (10, 2, 60, True)
-    assert execute.load.model_dump() == {"kind": "closed", "concurrency": 5}
+    assert execute.load.model_dump() == {"kind": "closed", "concurrency": 5, "ramp_s": None}
     assert execute.retries.model_dump() == {"attempts": 3, "base_s": 1, "cap_s": 30}
     assert execute.breaker is None
     target = spec.targets()[0]

@@ -217,13 +217,13 @@ async def test_it_rings_on_a_real_loop_and_leaves_nothing_behind() -> None:
     monitor.start()
     assert len(gc.callbacks) == len(before) + 1
     gc.collect()
-    await asyncio.sleep(4 * BEAT_NS / 1e9)
+    await asyncio.sleep(6 * BEAT_NS / 1e9)
     monitor.stop()
     assert gc.callbacks == before
     fields = events[-1].fields
-    assert sum(fields["lags"].values()) >= 1
+    assert sum(sum(event.fields["lags"].values()) for event in events) >= 1
     assert fields["in_flight_max"] == 3
-    assert fields["gc_pauses"] >= 1
+    assert sum(event.fields["gc_pauses"] for event in events) >= 1
     if fields["cpu_s"] is not None:
         assert fields["cpu_s"] >= 0
         assert fields["host_ticks"] > 0
