@@ -23,6 +23,7 @@ TARGETS = {
     "ollama": "sim-llama",
 }
 
+os.environ.pop("COLUMNS", None)  # a test runner's own: tables are as wide as they take
 os.environ.update(
     DO_NOT_TRACK="1", DVC_NO_ANALYTICS="1", GX_ANALYTICS_ENABLED="false", PREFECT_SERVER_ANALYTICS_ENABLED="false"
 )

@@ -217,16 +217,16 @@ async def test_it_rings_on_a_real_loop_and_leaves_nothing_behind() -> None:
     monitor.start()
     assert len(gc.callbacks) == len(before) + 1
     gc.collect()
-    await asyncio.sleep(6 * BEAT_NS / 1e9)
+    await asyncio.sleep(4 * BEAT_NS / 1e9)
     monitor.stop()
     assert gc.callbacks == before
-    fields = events[-1].fields
-    assert sum(sum(event.fields["lags"].values()) for event in events) >= 1
-    assert fields["in_flight_max"] == 3
-    assert sum(event.fields["gc_pauses"] for event in events) >= 1
-    if fields["cpu_s"] is not None:
-        assert fields["cpu_s"] >= 0
-        assert fields["host_ticks"] > 0
+    seconds = [event.fields for event in events]  # one, or several where the machine was slow
+    assert sum(sum(fields["lags"].values()) for fields in seconds) >= 1
+    assert max(fields["in_flight_max"] or 0 for fields in seconds) == 3
+    assert sum(fields["gc_pauses"] for fields in seconds) >= 1
+    if seconds[0]["cpu_s"] is not None:
+        assert min(fields["cpu_s"] for fields in seconds) >= 0
+        assert sum(fields["host_ticks"] for fields in seconds) > 0
 
 
 def test_a_host_without_these_files_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
