@@ -138,6 +138,9 @@ class Crew:
                 _tell_worker(each, {"start_ns": self._start_ns})
         elif self._start_ns is not None:
             _tell_worker(member, {"start_ns": self._start_ns})
+        if self._start_ns is not None and self._stopped_by is not None:  # told before they listened
+            for each in self._members:
+                _tell_worker(each, {"stop": self._stopped_by})
 
     def _fell(self, member: _Member, code: int, what_then: str) -> None:
         number = member.assignment.number

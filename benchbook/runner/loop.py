@@ -83,6 +83,8 @@ class Loop:
         """Run this process's share to its end. Raises what `on_finished` or a defect of our own raised."""
         decoding = asyncio.create_task(self._desk.decoder.work())
         self._lanes = [self._lane(todo, share) for todo in self._todo.values()]
+        if self._stopped:
+            self.stop()
         lanes = [asyncio.create_task(lane.run()) for lane in self._lanes]
         try:
             await asyncio.gather(*lanes)

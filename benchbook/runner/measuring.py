@@ -134,6 +134,8 @@ class Measuring:
         plan = self._left.plan
         self._desk.gates = gates(plan.spec.execute.breaker, plan.targets, partial(self._changed, share))
         self._loop = Loop(plan, self._left.todo(share), self._desk, self._finished)
+        if self._stopped_by is not None:
+            self._loop.stop()
         self._listen()
         started_ns = clock.monotonic_ns()
         ticking = asyncio.create_task(self._tick(on_progress, started_ns))

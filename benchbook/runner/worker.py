@@ -75,6 +75,7 @@ class _Worker:
         self._assignment = assignment
         self._measuring: Measuring | None = None
         self._start: asyncio.Future[int] | None = None
+        self._stop: str | None = None
 
     async def run(self) -> dict[str, Any]:
         mine = self._assignment
@@ -99,6 +100,8 @@ class _Worker:
                 for note in mine.notes:
                     writer.note(Event(at_ns=share.start_ns, **note))
                 self._measuring = Measuring(left, desk, writer, progress)
+                if self._stop is not None:
+                    self._measuring.stop(self._stop)
                 status = await self._measuring.run(share, None, lambda so_far: _say("progress", so_far.report()))
                 await desk.close()
                 writer.finish(status, progress.fields())
@@ -139,8 +142,10 @@ class _Worker:
     def _told(self, word: Mapping[str, Any]) -> None:
         if "start_ns" in word and self._start is not None and not self._start.done():
             self._start.set_result(word["start_ns"])
-        elif "stop" in word and self._measuring is not None:
-            if word["stop"] == "interrupted":
+        elif "stop" in word:
+            if self._measuring is None:
+                self._stop = word["stop"]
+            elif word["stop"] == "interrupted":
                 self._measuring.interrupt()
             else:
                 self._measuring.stop(word["stop"])

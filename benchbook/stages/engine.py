@@ -1,7 +1,8 @@
 """The measuring process: reads a job from stdin, measures, and talks in JSON lines on stdout.
 
-Lines: `{"kind": "progress" | "done" | "error", "body": ...}`. When its stdin ends, its parent is gone, and it
-goes too: finished trials are in the journal, `--resume` does the rest.
+Lines: `{"kind": "ready" | "progress" | "done" | "error", "body": ...}`. From `ready` on it takes an interrupt: before
+the load starts it ends at once, with EXIT_INTERRUPTED and without a word; under load it stops gracefully. When its
+stdin ends, its parent is gone, and it goes too: finished trials are in the journal, `--resume` does the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from benchbook.errors import UserError, error_fields
+from benchbook.errors import EXIT_INTERRUPTED, UserError, error_fields
 from benchbook.stages import job_from
 from benchbook.stages.execute import execute
 
@@ -27,10 +28,13 @@ def main() -> None:
     job = job_from(orjson.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        _say("ready", {})
         outcome = execute(job, lambda fields: _say("progress", fields))
     except UserError as error:
         _say("error", error_fields(error))
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
     _say("done", asdict(outcome))
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from benchbook.errors import BenchbookError, error_of
+from benchbook.errors import EXIT_INTERRUPTED, BenchbookError, error_of
 from benchbook.stages import Executed, Job, OnProgress
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def _reporting(on_progress: OnProgress | None, profile: Profile | None) -> Calla
 def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
     """`execute` in a child process; blocks until it ends. The child goes down with this process.
 
-    Interrupts: the child is in a session of its own; `interrupt_child` hands a Ctrl-C on to it.
+    Interrupts: the child is in a session of its own; `interrupt_children` hands a Ctrl-C on to it once it is ready.
+    Raises KeyboardInterrupt where that ended it before its load.
     """
     child = subprocess.Popen(
         [sys.executable, "-m", "benchbook.stages.engine"],
@@ -96,20 +97,22 @@ def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert child.stdin is not None  # noqa: S101 - for the type checker
-    _CHILDREN.add(child.pid)
+    _CHILDREN[child.pid] = _STARTING
     try:
         child.stdin.write(orjson.dumps(job.fields()) + b"\n")
         child.stdin.flush()
         outcome = _follow(child, on_progress)
         child.wait()
     finally:
-        _CHILDREN.discard(child.pid)
+        _CHILDREN.pop(child.pid, None)
         child.stdin.close()
         if child.stdout is not None:
             child.stdout.close()
         if child.poll() is None:
             child.terminate()
             child.wait()
+    if outcome is None and child.returncode == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
     if outcome is None:
         raise BenchbookError(
             f"the measuring process ended with code {child.returncode} and without a word; "
@@ -118,19 +121,33 @@ def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
     return outcome
 
 
-_CHILDREN: set[int] = set()
+_STARTING, _CALLED_OFF, _READY = range(3)
+_CHILDREN: dict[int, int] = {}
+"""Measuring processes, by pid: one that is starting can't take an interrupt yet, and gets it when it is ready."""
 
 
 def interrupt_children() -> bool:
     """Hand an interrupt on to the measuring processes; False if there is none."""
-    for pid in tuple(_CHILDREN):
-        os.kill(pid, signal.SIGINT)
+    for pid, state in tuple(_CHILDREN.items()):
+        if state == _READY:
+            os.kill(pid, signal.SIGINT)
+        else:
+            _CHILDREN[pid] = _CALLED_OFF
     return bool(_CHILDREN)
+
+
+def _is_ready(pid: int) -> None:
+    called_off = _CHILDREN.get(pid) == _CALLED_OFF
+    _CHILDREN[pid] = _READY
+    if called_off:
+        os.kill(pid, signal.SIGINT)
 
 
 def _follow(child: subprocess.Popen[bytes], on_progress: OnProgress | None) -> Executed | None:
     for kind, body in _messages(child):
-        if kind == "progress" and on_progress is not None:
+        if kind == "ready":
+            _is_ready(child.pid)
+        elif kind == "progress" and on_progress is not None:
             on_progress(body)
         elif kind == "error":
             raise error_of(body)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from benchbook.records import Trial
 from benchbook.results import journal
@@ -120,6 +124,55 @@ def test_interrupted_workers_end_gracefully_and_are_resumed_by_any_number(bench:
     assert len(stored(bench).sessions) == 2
     assert ids(bench.trials()) == ids([Trial(t, "skipped", 0, 0, 0) for t in stored_plan(stored(bench)).trials])
     assert resumed.progress["succeeded"] == 30
+
+
+def test_an_interrupt_before_the_load_ends_the_process_without_a_word(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench.targets = ("openai",)
+    hasty = threading.Thread(target=until, args=(interrupt_children,))
+    hasty.start()
+    with pytest.raises(KeyboardInterrupt):
+        execute_apart(bench.job())
+    hasty.join()
+    assert capfd.readouterr().err == ""
+
+
+def test_an_interrupt_that_comes_before_the_workers_listen_is_not_lost(bench: Bench) -> None:
+    bench.cases, bench.law = 10, SLOW
+    bench.execute = {"load": {"kind": "closed", "concurrency": 2}, "repetitions": 20, "warmup": 0}
+    seen: list[int] = []
+    hasty = threading.Thread(target=until, args=(lambda: bool(seen) or (_a_worker() and interrupt_children()),))
+    hasty.start()
+    done = execute_apart(bench.job(workers=2))
+    seen.append(1)
+    hasty.join()
+    assert done.status == "interrupted"
+    assert len(bench.trials()) < 20
+
+
+def until(met: Callable[[], bool]) -> None:
+    """Ask until it is so, at most half a minute."""
+    for _ in range(30_000):
+        if met():
+            return
+        time.sleep(0.001)
+
+
+def _a_worker() -> bool:
+    """Whether a worker of ours is there."""
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if b"benchbook.runner.worker" in line.read_bytes() and _session_of_ours(line.parent):
+                return True
+    return False
+
+
+def _session_of_ours(process: Path) -> bool:
+    """Whether the process that it is a child of is a child of this one."""
+    parent = (process / "stat").read_text().rsplit(")", 1)[1].split()[1]
+    grand = (Path("/proc") / parent / "stat").read_text().rsplit(")", 1)[1].split()[1]
+    return int(grand) == os.getpid()
 
 
 def test_a_budget_ends_all_workers(bench: Bench) -> None:
