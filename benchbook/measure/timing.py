@@ -11,22 +11,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from benchbook.measure.provenance import DERIVED, MEASURED, Known, Metrics, metrics_of, missing
+from benchbook.metrics import LATENCY_METRICS
 from benchbook.records import Call, Trial
 
 _NS_PER_MS = 1_000_000
 
-METRIC_NAMES = (
-    "ttfb_ms",
-    "ttft_ms",
-    "ttfo_ms",
-    "e2e_ms",
-    "response_ms",
-    "decode_ms_per_token",
-    "normalized_ms_per_token",
-    "tokens_per_s_user",
-    "schedule_lag_ms",
-    "connect_ms",
-)
+METRIC_NAMES = (*LATENCY_METRICS, "connect_ms")
 """Every column that `call_metrics` and `trial_metrics` give, in the tables' order."""
 
 _CONNECT_PARTS = {"dns_ms": "dns_ns", "tcp_ms": "tcp_ns", "proxy_ms": "tunnel_ns", "tls_ms": "tls_ns"}

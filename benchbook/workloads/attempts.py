@@ -38,6 +38,21 @@ class Ask:
     waited_ns: int = 0
 
 
+def first_ask(planned: PlannedTrial, desk: Desk, slot: Slot, *, name: str, last: bool = True) -> Ask:
+    """What a trial asks first, taken up now; its time and its chance are the trial's own."""
+    started_ns = monotonic_ns()
+    return Ask(
+        name=name,
+        provider=desk.provider(planned.target),
+        request=desk.request(planned),
+        intended_ns=slot.intended_ns,
+        taken_up_ns=started_ns,
+        deadline_ns=started_ns + round(desk.timeout_s * SECOND_NS),
+        chance=Random(planned.seed),  # noqa: S311
+        last=last,
+    )
+
+
 @dataclass(slots=True)
 class Told:
     """What came of it, call by call; why there was no further attempt."""

@@ -8,12 +8,11 @@ the last. A turn that fails ends the conversation: the trial fails, and the call
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from random import Random
 
 from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.records import Message, ModelRequest, PlannedTrial, Trial, Turn
 from benchbook.workloads import Desk, Slot
-from benchbook.workloads.attempts import SECOND_NS, STAYED_OPEN, Ask, Told, ask, finished
+from benchbook.workloads.attempts import SECOND_NS, STAYED_OPEN, Ask, Told, ask, finished, first_ask
 
 _WORTH_NS = 1_000_000
 """From here on it was a wait for the breaker and not our own work."""
@@ -42,21 +41,11 @@ class _Conversation:
 
 async def run(planned: PlannedTrial, desk: Desk, slot: Slot) -> Trial:
     """One trial: every turn, until one fails or the trial's time is up."""
-    started_ns = monotonic_ns()
-    opening = Ask(
-        name=f"{planned.trial_id}-1.",
-        provider=desk.provider(planned.target),
-        request=desk.request(planned),
-        intended_ns=slot.intended_ns,
-        taken_up_ns=started_ns,
-        deadline_ns=started_ns + round(desk.timeout_s * SECOND_NS),
-        chance=Random(planned.seed),  # noqa: S311
-        last=not desk.later(planned),
-    )
+    opening = first_ask(planned, desk, slot, name=f"{planned.trial_id}-1.", last=not desk.later(planned))
     talk = _Conversation(opening.request, await ask(desk, slot, opening))
     broken = await _later(planned, desk, slot, (opening, talk))
     slot.release(talk.told.calls[-1].closed_ns)
-    trial = finished(planned, (slot.intended_ns, started_ns), talk.told)
+    trial = finished(planned, (slot.intended_ns, opening.taken_up_ns), talk.told)
     if broken is not None:
         status, kind, message = broken
         return replace(trial, status=status, error_kind=kind, error_message=message)
