@@ -79,12 +79,13 @@ def _session(offset: int | None, seconds: Sequence[Mapping[str, Any]]) -> Figure
     for second in seconds:
         counts.update({int(place): count for place, count in second.get("lags", {}).items()})
     total = _sum(seconds, "host_ticks")
+    worst_ms = _max(seconds, "loop_lag_max_ms")
     return {
         "seconds": took,
         "beats": float(sum(counts.values())),
-        "loop_lag_p50_ms": lag_quantile(counts, 0.5),
-        "loop_lag_p99_ms": lag_quantile(counts, 0.99),
-        "loop_lag_max_ms": _max(seconds, "loop_lag_max_ms"),
+        "loop_lag_p50_ms": _at_most(lag_quantile(counts, 0.5), worst_ms),
+        "loop_lag_p99_ms": _at_most(lag_quantile(counts, 0.99), worst_ms),
+        "loop_lag_max_ms": worst_ms,
         "cpu_share": _per(_sum(seconds, "cpu_s"), took),
         "process_cpu_share": _per(_sum(seconds, "process_cpu_s"), took),
         "run_delay_share": _per(_sum(seconds, "run_delay_s"), took),
@@ -113,6 +114,11 @@ def _sum(seconds: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 def _max(seconds: Sequence[Mapping[str, Any]], name: str) -> float | None:
     return max((float(second[name]) for second in seconds if second.get(name) is not None), default=None)
+
+
+def _at_most(value: float | None, most: float | None) -> float | None:
+    """A bucket's upper edge may lie above all that it holds."""
+    return value if value is None or most is None else min(value, most)
 
 
 def _per(part: float | None, whole: float | None) -> float | None:

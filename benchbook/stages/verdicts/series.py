@@ -17,21 +17,26 @@ METRICS = ("ttft_ms", "e2e_ms", "decode_ms_per_token")
 def series(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
     """Too few samples; drift and warm-up of each metric, at one error rate for the run."""
     judged = len(evidence.targets) * len(METRICS)
+    yield from _enough(evidence, limits)
     for target in evidence.targets:
         rows = evidence.good(target)
-        yield from _enough(target, len(rows), limits)
         if evidence.load.steady and limits.drift is not None:
             for metric in METRICS:
                 found = steadiness(numbers(rows[metric]), margin=limits.drift, alpha=ALPHA / judged)
                 yield from _unsteady(target, metric, found, limits.drift)
 
 
-def _enough(target: str, n: int, limits: VerdictSpec) -> Iterator[Reason]:
-    if limits.quantile is None or not n:
+def _enough(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
+    """Targets with too few samples: that is the plan's size, and nothing went wrong. The last one says what would do."""
+    if limits.quantile is None:
         return
-    wanted = needs(limits.quantile)
-    if n < wanted:
-        said = f"p{100 * limits.quantile:g} needs {wanted} measured successes, there are {n}"
+    wanted, quantile = needs(limits.quantile), f"p{100 * limits.quantile:g}"
+    few = {target: n for target in evidence.targets if 0 < (n := len(evidence.good(target))) < wanted}
+    for place, (target, n) in enumerate(few.items(), start=1):
+        said = f"{quantile} needs {wanted} measured successes, there are {n}"
+        if place == len(few):
+            said += f" (the plan is small: {-(-wanted // min(few.values()))} times its trials would do, "
+            said += f"or claim no {quantile}: store.verdict.quantile)"
         yield Reason("too_few_samples", said, n, wanted, target)
 
 

@@ -41,3 +41,4 @@ def test_too_few_samples_for_the_wanted_quantile() -> None:
     assert judged(series(NOISE[:58]), quantile=0.95) == [("too_few_samples", "DEGRADED", 58.0, 59.0)]
     assert codes(series(NOISE[:59]), quantile=0.95) == []
     assert codes(series(NOISE[:298]), quantile=0.99) == ["too_few_samples"]
+    assert codes(series(NOISE[:3]), quantile=None) == []
