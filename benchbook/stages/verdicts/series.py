@@ -27,7 +27,7 @@ def series(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
 
 
 def _enough(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
-    """Targets with too few samples: that is the plan's size, and nothing went wrong. The last one says what would do."""
+    """Targets with too few samples: the plan's size, nothing went wrong. The last one says what would do."""
     if limits.quantile is None:
         return
     wanted, quantile = needs(limits.quantile), f"p{100 * limits.quantile:g}"
