@@ -140,7 +140,7 @@ def _kept(heads: Sequence[str], lines: Sequence[Sequence[_Cell]], width: int) ->
     keep = [n for n in range(len(heads)) if n != len(heads) - 1 or any(line[n].text for line in lines)]
     for going in _GO_FIRST:
         wide = sum(_wide(heads[n], [line[n] for line in lines]) + _GAP for n in keep)
-        if wide + _SPARKS * 6 <= width:
+        if wide + (_SPARKS * 6 if going != len(heads) - 1 else 0) <= width:  # a state is worth more than sparklines
             break
         keep = [n for n in keep if n != going]
     return keep

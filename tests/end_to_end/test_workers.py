@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,23 @@ def test_an_open_load_is_one_schedule_for_all_workers(bench: Bench) -> None:
     assert len(trials) == 24
     assert len(starts) == 1, "all count from the same start"
     assert len({segment.start["wall_offset_ns"] for segment in stored(bench).segments}) == 1
+
+
+def test_a_cap_is_dealt_out_and_a_cold_prompt_stays_cold_with_workers(bench: Bench) -> None:
+    """Four workers are asked for; the cap of three makes them three, with room for one trial each."""
+    bench.cases, bench.law, bench.targets = 12, {**SLOW, "tokens_out": 16}, ("openai",)
+    load = {"kind": "constant", "rate": 200}
+    bench.execute = {"load": load, "warmup": 0, "max_in_flight": 3, "cache": "cold"}
+    assert execute_apart(bench.job(workers=4)).status == "finished"
+    trials, run = bench.trials(), stored(bench)
+    assert len(run.segments) == 3
+    edges = [(t.calls[0].sent_ns or 0, 1) for t in trials] + [(t.calls[-1].closed_ns, -1) for t in trials]
+    assert max(accumulate(step for _, step in sorted(edges))) == 3
+    plan = replace(stored_plan(run), salt=run.run_id)
+    meant = {trial.trial_id: plan.request(trial).messages[0].content for trial in plan.trials}
+    assert len(set(meant.values())) == len(trials) == 24
+    for trial in trials:
+        assert trial.answers[0].text.startswith(meant[trial.planned.trial_id])
 
 
 def test_a_worker_that_dies_is_told_and_its_missing_trials_are_done(bench: Bench) -> None:
