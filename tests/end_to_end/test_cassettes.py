@@ -231,7 +231,7 @@ class Serving:
     def interrupted(self) -> tuple[int, str]:
         """Ctrl-C: the exit code, and what was said after the first line."""
         os.kill(self._process.pid, signal.SIGINT)
-        out, err = self._process.communicate(timeout=20)
+        out, err = self._process.communicate(timeout=120)
         return self._process.returncode, out + err
 
 

@@ -42,7 +42,7 @@ def test_a_watched_run_says_where_and_does_what_it_says(bench: Any) -> None:
                 said.append(line.decode())
                 if "metrics on" in said[-1]:
                     address = said[-1].split()[2]
-                    with urllib.request.urlopen(address, timeout=10) as answer:
+                    with urllib.request.urlopen(address, timeout=60) as answer:
                         families = list(text_string_to_metric_families(answer.read().decode()))
         assert run.returncode == 0
     finally:

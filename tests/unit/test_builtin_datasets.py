@@ -197,7 +197,7 @@ def test_an_expected_answer_is_the_computed_one(case_id: str) -> None:
 def test_a_python_program_prints_the_expected_answer(case_id: str) -> None:
     case = next(case for case in DATASETS["coding-tasks.json"]["test_cases"] if case["id"] == case_id)
     command = [sys.executable, "-I", "-c", case["variables"]["code"]]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
     assert printed.strip() == case["expected"]
 
 

@@ -24,7 +24,7 @@ Scraped = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def scrape(said: list[str]) -> Scraped:
     """Samples by name and labels, from the address that was told."""
     address = said[0].split()[2]
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     samples = [sample for family in families for sample in family.samples]
     return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in samples}

@@ -22,7 +22,7 @@ async def test_in_order_and_never_early(precise: bool) -> None:
         due = start + offset_ms * MS
         agenda.at(due, lambda due=due: ran.append((due, monotonic_ns())))
     agenda.at(start + 13 * MS, done.set)
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), 60)
     agenda.close()
     assert [due for due, _ in ran] == sorted(due for due, _ in ran)
     assert len(ran) == 6
@@ -43,7 +43,7 @@ async def test_a_call_may_ask_for_more_and_earlier_calls_come_first(precise: boo
 
     agenda.at(start + 60_000 * MS, lambda: ran.append("never"))
     agenda.at(start + 1 * MS, first)
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), 60)
     agenda.close()
     agenda.close()
     assert ran == ["first", "second"]

@@ -47,7 +47,7 @@ async def answers(simulator: Simulator, *requests: bytes) -> list[bytes]:
     for request in requests:
         reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
         writer.write(request)
-        found.append(await asyncio.wait_for(reader.read(), 10))
+        found.append(await asyncio.wait_for(reader.read(), 60))
         writer.close()
         await writer.wait_closed()
     return found
@@ -107,7 +107,7 @@ async def test_known_requests_on_one_connection_and_split_ones_between_them() ->
             if cut < len(request):
                 await asyncio.sleep(0.02)
                 writer.write(request[cut:])
-            response = await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 10)
+            response = await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 60)
             assert response.startswith(b"HTTP/1.1 200 OK")
         writer.close()
         await writer.wait_closed()

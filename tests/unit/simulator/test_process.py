@@ -28,7 +28,7 @@ COMMAND = [sys.executable, "-m", "benchbook.simulator"]
 
 
 def healthy(address: str) -> bool:
-    with urllib.request.urlopen(f"{address}/health", timeout=5) as answer:
+    with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
         return bool(json.load(answer)["status"] == "ok")
 
 
@@ -65,7 +65,7 @@ def test_a_signal_ends_it_in_order(number: signal.Signals) -> None:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["address"].startswith("http://127.0.0.1:")
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_it_dies_with_its_parent() -> None:

@@ -42,7 +42,7 @@ async def converse(simulator: Simulator, *requests: bytes) -> bytes:
     """Send all at once on one connection; what came back until the server closed it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
     writer.write(b"".join(requests))
-    data = await asyncio.wait_for(reader.read(), 10)
+    data = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await writer.wait_closed()
     return data
@@ -91,7 +91,7 @@ async def test_requests_cut_anywhere_are_the_same_request() -> None:
         for at in range(0, len(request), 7):
             writer.write(request[at : at + 7])
             await asyncio.sleep(0)
-        data = await asyncio.wait_for(reader.read(), 10)
+        data = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         await writer.wait_closed()
         assert "Grüße".encode() in data
