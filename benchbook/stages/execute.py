@@ -111,7 +111,7 @@ def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
         if child.poll() is None:
             child.terminate()
             child.wait()
-    if outcome is None and child.returncode == EXIT_INTERRUPTED:
+    if outcome is None and child.returncode in (EXIT_INTERRUPTED, -signal.SIGINT):
         raise KeyboardInterrupt
     if outcome is None:
         raise BenchbookError(
