@@ -6,7 +6,7 @@ Rows of the `checks` table come out. They are a pure function of what was checke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from benchbook.records import Case, Check, Dataset
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,15 @@ def check_datasets(paths: Sequence[str | Path], review: Reviewer | None = None) 
     return check(paths, review)
 
 
-def check_results(tables: Mapping[str, pd.DataFrame], facts: ResultFacts) -> tuple[Check, ...]:
-    """Hold a run's `trials` and `calls` against physics and the plan."""
+Part = Callable[[Sequence[str]], "pa.Table"]
+"""Neighbouring rows of a stored table: names of columns -> these columns."""
+Parts = Callable[[], Iterable[Part]]
+"""A stored table from its beginning, a part at a time; it is asked for more than once."""
+
+
+def check_results(tables: Mapping[str, Parts], facts: ResultFacts) -> tuple[Check, ...]:
+    """Hold a run's `trials` and `calls`, in the order in which they are stored, against physics and the plan. Every row
+    is looked at, in bounded memory."""
     from benchbook.checks.result_suite import check
 
     return check(tables, facts)
@@ -94,6 +101,8 @@ def warm_up() -> None:
 
 __all__ = [
     "DatasetChecks",
+    "Part",
+    "Parts",
     "ResultFacts",
     "Reviewed",
     "Reviewer",

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from benchbook.checks import ResultFacts
+import pyarrow as pa
+
+from benchbook.checks import Part, Parts, ResultFacts
+from benchbook.checks import census as counting
 from benchbook.checks import prompt_frame as prompts
 from benchbook.checks import result_frame as made
-from benchbook.checks.engine import Outcome, Rule, evaluate
+from benchbook.checks.census import Census
+from benchbook.checks.engine import ROW, Outcome, Rule, evaluate
+from benchbook.checks.result_words import Rows, Words
 from benchbook.records import STATUSES, Check
 
 if TYPE_CHECKING:
@@ -20,25 +27,123 @@ MAX_FAILURES = 1_000
 _ANY_SIZE = 1e308
 
 
-def check(tables: Mapping[str, pd.DataFrame], facts: ResultFacts) -> tuple[Check, ...]:
+SLICE_ROWS = 200_000
+"""Rows of the frames that are evaluated at a time. Rows are judged one by one, but for attempts, of which those of a
+trial must stand in one slice: calls are stored in order of their trial, and no slice ends within one."""
+
+
+def check(tables: Mapping[str, Parts], facts: ResultFacts, slice_rows: int = SLICE_ROWS) -> tuple[Check, ...]:
     """See `benchbook.checks.check_results`."""
-    trials, calls = tables["trials"].reset_index(drop=True), tables["calls"].reset_index(drop=True)
-    frames = (
-        made.trials_frame(trials, calls, facts),
-        made.calls_frame(calls, trials, facts),
-        made.planned_frame(trials, facts),
-        made.counts_frame(trials, facts),
-        prompts.warm_frame(calls, facts),
+    trials, calls = tables["trials"], tables["calls"]
+    census = Census(
+        (part(counting.TRIAL_COLUMNS) for part in trials()), (part(counting.CALL_COLUMNS) for part in calls()), facts
     )
-    frame = made.joined(frames)
-    words = _Words(frame, (trials, calls), facts)
-    rules = _rules(words, facts)
-    usable = [rule for rule in rules if rule.column in frame.columns]
-    outcomes = evaluate(frame, usable) if len(frame) else {}
-    return tuple(one for rule in rules for one in _checks(frame, rule, outcomes.get(rule.name, Outcome())))
+    warm = prompts.warm_frame((part(prompts.WARM_COLUMNS) for part in calls()), facts)
+    rows = [_trials(trials, census), _calls(calls, census), _planned(census, slice_rows)]
+    few = [Rows(made.counts_frame(census)), Rows(warm)]
+    told = [(rule, subject) for rule in _rules(Words([], census), facts) for subject in _SUBJECTS[rule.column]]
+    tallies = {(rule.name, subject): _Tally() for rule, subject in told}
+    for several in _slices(chain(*rows, few), slice_rows):
+        _judge(several, census, tallies)
+    return tuple(tallies[rule.name, subject].check(rule, subject) for rule, subject in told)
 
 
-def _rules(words: _Words, facts: ResultFacts) -> list[Rule]:
+@dataclass(slots=True)
+class _Tally:
+    """How one rule came out for one table, so far."""
+
+    observed: int = 0
+    broken: int = 0
+    lines: list[str] = field(default_factory=list)
+    fault: str | None = None
+
+    def check(self, rule: Rule, subject: str) -> Check:
+        lines = list(self.lines)
+        if self.broken > MAX_FAILURES:
+            lines.append(f"and {self.broken - MAX_FAILURES:,} more rows")
+        if self.fault is not None:
+            lines.append(f"the check could not be made: {self.fault}")
+        counted = (self.observed, self.broken)
+        return Check("result", subject, rule.name, not lines, rule.severity, *counted, tuple(lines))
+
+
+def _trials(parts: Parts, census: Census) -> Iterator[Rows]:
+    start = 0
+    for part in parts():
+        rows = part(made.TRIAL_COLUMNS)
+        yield Rows(made.trials_frame(rows, _provenance(part), start, census), rows, start=start)
+        start += len(rows)
+
+
+def _calls(parts: Parts, census: Census) -> Iterator[Rows]:
+    start = 0
+    for part in parts():
+        rows = part(made.CALL_COLUMNS)
+        owners = census.owners[start : start + len(rows)]
+        frame = made.calls_frame(rows, _provenance(part), owners, census)
+        yield Rows(frame, rows, owners)
+        start += len(rows)
+
+
+def _planned(census: Census, size: int) -> Iterator[Rows]:
+    for start in range(0, len(census.planned), size):
+        yield Rows(made.planned_frame(start, min(start + size, len(census.planned)), census))
+
+
+def _provenance(part: Part) -> made.Provenance:
+    return lambda places: part(("provenance",))["provenance"].take(pa.array(places)).to_pylist()
+
+
+def _slices(rows: Iterable[Rows], size: int) -> Iterator[list[Rows]]:
+    """As many as make up `size` rows; the calls of one trial stay together."""
+    held: list[Rows] = []
+    for one in rows:
+        if held and sum(len(each.frame) for each in held) + len(one.frame) > size and not _same_trial(held[-1], one):
+            yield held
+            held = []
+        held.append(one)
+    if held:
+        yield held
+
+
+def _same_trial(one: Rows, other: Rows) -> bool:
+    """Whether calls of one trial stand at the end of the one and at the beginning of the other."""
+    if one.owners is None or other.owners is None or not len(one.frame) or not len(other.frame):
+        return False
+    return bool(one.frame["trial_id"].iloc[-1] == other.frame["trial_id"].iloc[0])
+
+
+def _judge(several: Sequence[Rows], census: Census, tallies: Mapping[tuple[str, str], _Tally]) -> None:
+    """Evaluate a slice, and add what was found."""
+    frame = _joined([rows.frame for rows in several])
+    if not len(frame):
+        return
+    rules = [one for one in _rules(Words(several, census, frame), census.facts) if one.column in frame.columns]
+    outcomes = evaluate(frame, rules)
+    for rule in rules:
+        outcome = outcomes.get(rule.name, Outcome())
+        there = frame["subject"][frame[rule.column].notna()].value_counts()
+        subjects = frame["subject"].to_numpy()
+        for subject in _SUBJECTS[rule.column]:
+            tally = tallies[rule.name, subject]
+            broken = [row for row in outcome.rows if subjects[row] == subject]
+            told = broken[: max(0, MAX_FAILURES - tally.broken)]
+            tally.observed += int(there.get(subject, 0))
+            tally.broken += len(broken)
+            tally.lines += [line for row in told for line in rule.explain(row)]
+            tally.fault = tally.fault or outcome.fault
+
+
+def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All frames under one another, with their row numbers."""
+    import pandas as pd
+
+    joined = pd.concat([frame for frame in frames if len(frame)] or list(frames[:1]), ignore_index=True)
+    joined[ROW] = range(len(joined))
+    return joined
+
+
+def _rules(words: Words, facts: ResultFacts) -> list[Rule]:
     """Rules by column; a rule holds for every table whose rows have the column."""
     absent = "critical" if facts.finished else "warning"
     return [
@@ -73,21 +178,6 @@ def _rule(
     return Rule(name, column, make(column), explain, severity)
 
 
-def _checks(frame: pd.DataFrame, rule: Rule, outcome: Outcome) -> Iterator[Check]:
-    """One check per table that the rule speaks of, in the tables' order."""
-    there = frame["subject"][frame[rule.column].notna()] if rule.column in frame.columns else frame["subject"].head(0)
-    observed = there.value_counts()
-    for subject in _SUBJECTS[rule.column]:
-        broken = [row for row in outcome.rows if frame.at[row, "subject"] == subject]
-        lines = [line for row in broken[:MAX_FAILURES] for line in rule.explain(row)]
-        if len(broken) > MAX_FAILURES:
-            lines.append(f"and {len(broken) - MAX_FAILURES:,} more rows")
-        if outcome.fault is not None:
-            lines.append(f"the check could not be made: {outcome.fault}")
-        count = int(observed.get(subject, 0))
-        yield Check("result", subject, rule.name, not lines, rule.severity, count, len(broken), tuple(lines))
-
-
 _BOTH = ("trials", "calls")
 _SUBJECTS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("stamp_slack_ns", "latency_slack_ms", "token_slack", "usage_told"), _BOTH),
@@ -115,130 +205,3 @@ def _once(column: str) -> Callable[[Any], Any]:
     return lambda x: x.ExpectCompoundColumnsToBeUnique(
         column_list=["trial_id", "turn", column], ignore_row_if="any_value_is_missing"
     )
-
-
-class _Words:
-    """What to say about a row that breaks a law; rows of the joined frame, trials first, then calls."""
-
-    def __init__(self, frame: pd.DataFrame, tables: tuple[pd.DataFrame, pd.DataFrame], facts: ResultFacts) -> None:
-        self.frame, self.facts = frame, facts
-        self.trials, self.calls_table = tables
-        self.asked = prompts.asked_tokens(self.calls_table, self.trials)
-
-    def source(self, row: int) -> Any:
-        """The stored row."""
-        first_call = len(self.trials)
-        return self.trials.iloc[row] if row < first_call else self.calls_table.iloc[row - first_call]
-
-    def cell(self, row: int, column: str) -> Any:
-        return self.frame.at[row, column]
-
-    def name(self, row: int) -> str:
-        trial = self.cell(row, "trial_id")
-        if self.cell(row, "subject") == "calls":
-            source = self.source(row)
-            return f"trial {trial}, call {source['call_id']}"
-        return f"trial {trial}"
-
-    def chain(self, row: int, chains: made.Chains, floor: float | None) -> Iterator[str]:
-        import pandas as pd
-
-        source = self.source(row)
-        for chain in chains:
-            before: tuple[str, Any] | None = None if floor is None else ("zero", floor)
-            for column in chain:
-                value = source[column]
-                if pd.isna(value):
-                    continue
-                if column.endswith("_ns") or column.startswith("tokens"):
-                    value = int(value)  # a column with nulls holds floats
-                if before is not None and value < before[1]:
-                    law = " <= ".join(chain if floor is None else ("0", *chain))
-                    yield f"{self.name(row)}: {column} {value} is below {before[0]} {before[1]}; right is {law}"
-                before = (column, value)
-
-    def stamps(self, row: int) -> Iterator[str]:
-        trial = self.cell(row, "subject") == "trials"
-        yield from self.chain(row, made.TRIAL_STAMPS if trial else made.CALL_STAMPS, None)
-
-    def latencies(self, row: int) -> Iterator[str]:
-        yield from self.chain(row, made.LATENCIES, 0)
-        if self.source(row)["e2e_ms"] == 0:
-            yield f"{self.name(row)}: e2e_ms is 0; an answer takes time"
-
-    def tokens(self, row: int) -> Iterator[str]:
-        yield from self.chain(row, made.TOKENS, 0)
-
-    def untold(self, row: int) -> Iterator[str]:
-        yield f"{self.name(row)}: a success without tokens_out; right is a count, or `missing: reason` in provenance"
-
-    def parts(self, row: int) -> Iterator[str]:
-        source = self.source(row)
-        parts = " + ".join(f"{name} {source[name]}" for name in made.PARTS)
-        yield f"{self.name(row)}: {parts} is not wall_ms {source['wall_ms']}, or a part is negative"
-
-    def status(self, row: int) -> Iterator[str]:
-        yield f"{self.name(row)}: status is {self.cell(row, 'status')!r}; right is one of {', '.join(STATUSES)}"
-
-    def contradiction(self, row: int) -> Iterator[str]:
-        source = self.source(row)
-        yield (
-            f"{self.name(row)}: status {source['status']} with error_kind {source['error_kind']}; "
-            "a success has none, a failure or timeout has one, a skipped trial has its reason in error_message"
-        )
-
-    def phase(self, row: int) -> Iterator[str]:
-        trial = self.cell(row, "trial_id")
-        planned = self.facts.planned.get(trial)
-        if planned is None:
-            yield f"{self.name(row)}: is not in the plan"
-        else:
-            yield f"{self.name(row)}: phase is {self.source(row)['phase']}; planned as {planned}"
-
-    def calls(self, row: int) -> Iterator[str]:
-        source = self.source(row)
-        found = int((self.calls_table["trial_id"] == source["trial_id"]).sum())
-        yield f"{self.name(row)}: says {source['calls']} calls, has {found}"
-
-    def attempt(self, row: int) -> Iterator[str]:
-        yield f"{self.name(row)}: attempt {self.source(row)['attempt']} stands more than once; one row per attempt"
-
-    def chunks(self, row: int) -> Iterator[str]:
-        source = self.source(row)
-        lists = (source["chunk_offsets_us"], source["chunk_sizes"], source["chunk_kinds"])
-        for fault in made.chunk_faults(lists):
-            yield f"{self.name(row)}: {fault}"
-
-    def orphan(self, row: int) -> Iterator[str]:
-        yield f"{self.name(row)}: no row of trials has this trial_id"
-
-    def repeated(self, row: int) -> Iterator[str]:
-        beyond = int(self.cell(row, "rows_beyond_one"))
-        yield f"{self.name(row)}: stands in {beyond + 1} rows; right is one"
-
-    def absent(self, row: int) -> Iterator[str]:
-        why = "right is one row per planned trial" if self.facts.finished else "the run ended before it was started"
-        yield f"{self.name(row)}: planned, and in no row; {why}"
-
-    def counts(self, row: int) -> Iterator[str]:
-        name = self.cell(row, "trial_id")
-        found = made.recount(self.trials, self.facts)[name]
-        yield f"{name} is {self.facts.counts[name]:,} by the run and {found:,} by its rows"
-
-    def size(self, row: int) -> Iterator[str]:
-        counted = int(self.source(row)["tokens_in"])
-        asked = int(self.asked[row - len(self.trials)])
-        yield (
-            f"{self.name(row)}: the provider counts {counted:,} prompt tokens, {asked:,} were asked for; right is "
-            f"within {prompts.SIZE_TOLERANCE:.0%}: multiply synthetic.calibration by {counted / asked:.3g}"
-        )
-
-    def contamination(self, row: int) -> Iterator[str]:
-        source = self.source(row)
-        cached, whole = int(source["tokens_cached"]), source["tokens_in"]
-        share = f" of {int(whole):,} ({cached / whole:.0%})" if whole else ""
-        yield f"{self.name(row)}: {cached:,}{share} prompt tokens came from the provider's cache; the plan is cold"
-
-    def never_hit(self, row: int) -> Iterator[str]:
-        target = self.cell(row, "trial_id")
-        yield f"target {target}: no measured answer was served from the provider's cache; the plan is warm"

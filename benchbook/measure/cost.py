@@ -36,7 +36,12 @@ def cost_usd(price: Price | None, usage: Usage) -> Known:
 
 def trial_cost_usd(price: Price | None, calls: Sequence[Call]) -> Known:
     """The sum over a trial's calls that count (`usage.counts`); unknown as soon as one of them is."""
-    known = [cost_usd(price, call.usage) for call in calls if counts(call)]
+    return summed_usd(calls, [cost_usd(price, call.usage) for call in calls])
+
+
+def summed_usd(calls: Sequence[Call], costs: Sequence[Known]) -> Known:
+    """`trial_cost_usd` from what each call cost."""
+    known = [cost for call, cost in zip(calls, costs, strict=True) if counts(call)]
     if not known:
         return missing("no call was answered")
     unknown = next((reason for value, reason in known if value is None), None)

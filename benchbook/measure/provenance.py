@@ -20,10 +20,19 @@ Known = tuple[float | None, str]
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Values by column, and by the same names how each was obtained."""
+    """Column -> value and how it was obtained."""
 
-    values: Mapping[str, float | None]
-    provenance: Mapping[str, str]
+    known: Mapping[str, Known]
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        """Values by column."""
+        return {name: value for name, (value, _) in self.known.items()}
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """By the same names, how each was obtained."""
+        return {name: how for name, (_, how) in self.known.items()}
 
 
 def missing(reason: str) -> Known:
@@ -38,7 +47,4 @@ def is_missing(provenance: str) -> bool:
 
 def metrics_of(known: Mapping[str, Known]) -> Metrics:
     """Column -> (value, provenance) as `Metrics`."""
-    return Metrics(
-        {name: value for name, (value, _) in known.items()},
-        {name: provenance for name, (_, provenance) in known.items()},
-    )
+    return Metrics(known)

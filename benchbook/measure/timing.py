@@ -41,18 +41,19 @@ def call_metrics(call: Call) -> Metrics:
     )
 
 
-def trial_metrics(trial: Trial) -> Metrics:
+def trial_metrics(trial: Trial, last_metrics: Metrics | None = None) -> Metrics:
     """All of METRIC_NAMES for a trial of one answer: its last attempt's, except that `response_ms` runs from
     the trial's intended start and `schedule_lag_ms` to its taking up, whatever the retries cost.
+
+    last_metrics: `call_metrics` of the last attempt, where they are known already.
     """
     lag: Known = ((trial.started_ns - trial.intended_ns) / _NS_PER_MS, MEASURED)
     if not trial.calls:
         nothing = missing("skipped" if trial.status == "skipped" else "no call was made")
         return metrics_of(dict.fromkeys(METRIC_NAMES, nothing) | {"schedule_lag_ms": lag})
     last = trial.calls[-1]
-    metrics = call_metrics(last)
-    known = {name: (metrics.values[name], metrics.provenance[name]) for name in METRIC_NAMES}
-    return metrics_of(known | {"response_ms": _since(trial.intended_ns, _end(last)), "schedule_lag_ms": lag})
+    known = (last_metrics or call_metrics(last)).known
+    return metrics_of({**known, "response_ms": _since(trial.intended_ns, _end(last)), "schedule_lag_ms": lag})
 
 
 def ttft_ms(call: Call) -> float | None:
@@ -75,7 +76,7 @@ def connect_metrics(call: Call) -> Metrics:
 
 def chunk_gaps_ms(call: Call) -> tuple[float, ...]:
     """Gaps between the arrivals of neighbouring chunks: one fewer than there are chunks."""
-    return tuple((later.at_ns - earlier.at_ns) / _NS_PER_MS for earlier, later in pairwise(call.chunks))
+    return tuple((later - earlier) / _NS_PER_MS for earlier, later in pairwise(call.columns.at_ns))
 
 
 # ---------------------------------------------------------------- stamps: an int, or why there is none
@@ -90,16 +91,17 @@ def _first_byte(call: Call) -> int | str:
 def _first_chunk(call: Call) -> int | str:
     if not call.streamed:
         return "not streamed"
-    if not call.chunks:
+    stamps = call.columns.at_ns
+    if not stamps:
         return "failed before the first chunk" if call.error_kind else "no content"
-    return call.chunks[0].at_ns
+    return stamps[0]
 
 
 def _first_output(call: Call) -> int | str:
     first = _first_chunk(call)
     if isinstance(first, str):
         return first
-    at = next((chunk.at_ns for chunk in call.chunks if chunk.kind == "text"), None)
+    at = call.columns.first_ns("text")
     if at is None:
         return "failed before the first visible text" if call.error_kind else "no visible text"
     return at
@@ -110,7 +112,8 @@ def _end(call: Call) -> int | str:
         return f"failed ({call.error_kind})"
     if not call.streamed:
         return "the last byte was not stamped" if call.last_byte_ns is None else call.last_byte_ns
-    return call.chunks[-1].at_ns if call.chunks else "no content"
+    stamps = call.columns.at_ns
+    return stamps[-1] if stamps else "no content"
 
 
 # ---------------------------------------------------------------- durations and rates
@@ -138,7 +141,7 @@ def _decode(call: Call) -> Known:
     tokens = call.usage.output
     if tokens is None:
         return missing("tokens_out not reported")
-    if call.usage.reasoning and not any(chunk.kind == "reasoning" for chunk in call.chunks):
+    if call.usage.reasoning and call.columns.first_ns("reasoning") is None:
         return _hidden_reasoning(call, end, tokens - call.usage.reasoning)
     return _rate(call, first, end, tokens)
 
@@ -151,7 +154,7 @@ def _hidden_reasoning(call: Call, end: int, visible: int) -> Known:
 def _rate(call: Call, first: int, end: int, tokens: int) -> Known:
     if tokens < 2:
         return missing("fewer than two tokens")
-    if len({chunk.at_ns for chunk in call.chunks if chunk.at_ns >= first}) < 2:
+    if max(call.columns.at_ns) <= first:  # `first` is one of them
         return missing("fewer than two distinct arrivals")
     return (end - first) / _NS_PER_MS / (tokens - 1), DERIVED
 

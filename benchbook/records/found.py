@@ -45,6 +45,10 @@ class Chunks(Sequence[Chunk]):
         if not len(self.at_ns) == len(self.sizes) == len(self.kinds):
             raise RecordError("the columns of a call's chunks differ in length")
 
+    def first_ns(self, kind: str) -> int | None:
+        """When the first chunk of that kind arrived, None where there is none."""
+        return self.at_ns[self.kinds.index(kind)] if kind in self.kinds else None
+
     @classmethod
     def of(cls, chunks: Iterable[Chunk]) -> Chunks:
         """The columns of those chunks."""
@@ -127,6 +131,11 @@ class Call:
             raise RecordError(f"error kind {self.error_kind!r} is not in ERROR_KINDS")
         if type(self.chunks) is not Chunks:
             object.__setattr__(self, "chunks", Chunks.of(self.chunks))
+
+    @property
+    def columns(self) -> Chunks:
+        """Its chunks as columns."""
+        return self.chunks  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import base64
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate, chain, groupby, repeat
 from operator import attrgetter, sub
 from typing import Any
 
@@ -57,7 +57,7 @@ def decode_event(data: Mapping[str, Any]) -> Event:
 def _encode_call(call: Call) -> Data:
     data = _plain(call)
     if call.chunks:
-        chunks = _columns(call)
+        chunks = call.columns
         data["chunks"] = {
             "at_ns": _steps(chunks.at_ns),
             "sizes": chunks.sizes,
@@ -76,8 +76,8 @@ def _decode_call(data: Mapping[str, Any]) -> Call:
     fields = _known(Call, data)
     if "chunks" in data:
         stored = data["chunks"]
-        kinds = [kind for kind, count in stored["kinds"] for _ in range(count)]
-        fields["chunks"] = Chunks(tuple(accumulate(stored["at_ns"])), tuple(stored["sizes"]), tuple(kinds))
+        kinds = tuple(chain.from_iterable(repeat(kind, count) for kind, count in stored["kinds"]))
+        fields["chunks"] = Chunks(tuple(accumulate(stored["at_ns"])), tuple(stored["sizes"]), kinds)
     if "usage" in data:
         fields["usage"] = Usage(**_known(Usage, data["usage"]))
     if "retry_after_s" in data:
@@ -85,10 +85,6 @@ def _decode_call(data: Mapping[str, Any]) -> Call:
     if "reported" in data:
         fields["reported"] = {name: _float(value) for name, value in data["reported"].items()}
     return Call(**fields)
-
-
-def _columns(call: Call) -> Chunks:
-    return call.chunks if isinstance(call.chunks, Chunks) else Chunks.of(call.chunks)
 
 
 def _encode_answer(answer: Answer) -> Data:
@@ -145,8 +141,9 @@ def _plain(record: Any) -> Data:
 
 
 def _known(kind: type, data: Mapping[str, Any]) -> Data:
-    """The entries of the data that are fields of this kind."""
-    return {name: data[name] for name in _DEFAULTS[kind] if name in data}
+    """The entries of the data that are fields of this kind; a copy."""
+    found, names = dict(data), _DEFAULTS[kind].keys()
+    return found if found.keys() <= names else {name: found[name] for name in names if name in found}
 
 
 def _steps(stamps: Sequence[int]) -> list[int]:

@@ -77,18 +77,26 @@ class JournalRun:
         said = [CRASHED if end is None else str(end.get("status", CRASHED)) for end in last.values()] or [CRASHED]
         return next((status for status in said if status != FINISHED), FINISHED)
 
-    def records(self) -> Iterator[tuple[Segment, Trial]]:
-        """Every trial with its session, in order of finishing. Of a trial that is there twice the first holds."""
+    def entries(self) -> Iterator[tuple[Segment, Trial | Event]]:
+        """Every trial and event with its session, in the order in which they were written. Of a trial that is there
+        twice the first holds."""
         seen: set[str] = set()
         self.damaged[:] = [damage for damage in self.damaged if damage.line is None]
         for segment in self.segments:
-            for line, trial in _lines(segment, _trial_in, self.damaged):
-                if trial.planned.trial_id in seen:
-                    why = f"trial {trial.planned.trial_id} is there already: the first record holds"
-                    _blame(self.damaged, segment, line, why)
-                else:
-                    seen.add(trial.planned.trial_id)
-                    yield segment, trial
+            found: Iterator[tuple[int, Trial | Event]] = _lines(segment, _entry_in, self.damaged)
+            for line, entry in found:
+                if isinstance(entry, Trial):
+                    trial_id = entry.planned.trial_id
+                    if trial_id in seen:
+                        why = f"trial {trial_id} is there already: the first record holds"
+                        _blame(self.damaged, segment, line, why)
+                        continue
+                    seen.add(trial_id)
+                yield segment, entry
+
+    def records(self) -> Iterator[tuple[Segment, Trial]]:
+        """Every trial with its session, in order of finishing, as `entries`."""
+        return ((segment, entry) for segment, entry in self.entries() if isinstance(entry, Trial))
 
     def events(self) -> Iterator[tuple[Segment, Event]]:
         """Every event with its session, in the order in which they were written. Older journals have none."""
@@ -196,11 +204,11 @@ def _lines(
                         yield number, found
 
 
-def _trial_in(frame: bytes) -> Trial | None:
-    """The frame's trial, None for an event. Raises FrameError."""
-    if named(EVENT, frame):
-        unframed(EVENT, frame)
-        return None
+def _entry_in(frame: bytes) -> Trial | Event | None:
+    """The frame's trial or event. Raises FrameError."""
+    event = _event_in(frame)
+    if event is not None:
+        return event
     value = unframed(RECORD, frame)
     try:
         return decode_trial(value)

@@ -8,7 +8,7 @@ Cases come here with their templates filled in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -76,13 +76,25 @@ class Scorer(Protocol):
 def judge(case: Case, defaults: Mapping[str, Any], text: str) -> Judgement | None:
     """The judgement of an answer, or None where the case gives nothing to judge by. Never raises: a scorer that
     can't judge gives 0 and says why."""
+    found = judging(case, defaults)
+    return None if found is None else found(text)
+
+
+def judging(case: Case, defaults: Mapping[str, Any]) -> Callable[[str], Judgement] | None:
+    """`judge` of one case, made ready for many answers."""
     chosen = choose(case, defaults)
     if chosen is None:
         return None
     if fault := faults(case, chosen):
-        return Judgement(chosen.kind, 0.0, passed=False, detail=_line(f"not judged: {fault}"))
-    value, passed, detail = scorer(chosen.kind).score(right_answers(case), chosen.options, text)
-    return Judgement(chosen.kind, value, passed, _line(detail))
+        unfit = Judgement(chosen.kind, 0.0, passed=False, detail=_line(f"not judged: {fault}"))
+        return lambda _text: unfit
+    module, answers = scorer(chosen.kind), right_answers(case)
+
+    def judged(text: str) -> Judgement:
+        value, passed, detail = module.score(answers, chosen.options, text)
+        return Judgement(chosen.kind, value, passed, _line(detail))
+
+    return judged
 
 
 def review(case: Case | None, defaults: Mapping[str, Any]) -> Review | None:

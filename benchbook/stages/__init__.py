@@ -20,6 +20,8 @@ from benchbook.results.paths import DEFAULT_RESULTS
 
 STAGES = ("validate", "execute", "store", "aggregate", "report")
 
+OnStored = Callable[[str, int, int], None]
+"""Takes how far `store` has come with a run: its id, trials read, trials planned."""
 OnProgress = Callable[[Mapping[str, Any]], None]
 """Takes `runner.progress.Progress.report()`: run_id, planned, done, succeeded, failed, timed_out, skipped,
 in_flight, current, elapsed_s, spent_usd, rate_per_s, eta_s, workers, ended, and `targets`: name -> `Tally.fields()`."""
@@ -133,6 +135,7 @@ __all__ = [
     "Executed",
     "Job",
     "OnProgress",
+    "OnStored",
     "Reported",
     "Stored",
     "Validated",

@@ -32,6 +32,10 @@ class Selfcheck:
         }
 
 
+EVENT_COLUMNS = ("wall_offset_ns", "kind", "target", "name", "detail")
+"""What is read of the table `events`, by this and by the verdict."""
+
+
 def selfcheck(events: pa.Table, segments: Sequence[Segment]) -> Selfcheck:
     """From the table `events` of one run, and its segments."""
     own = events.filter(pc.equal(events["kind"], "harness")).select(["wall_offset_ns", "name", "detail"]).to_pylist()

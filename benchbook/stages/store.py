@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,27 @@ import orjson
 import pyarrow as pa
 
 from benchbook.checks import ResultFacts, check_results
+from benchbook.checks.engine import unhurried_gc
 from benchbook.clock import utc
 from benchbook.config import StoreSection
 from benchbook.errors import StorageError
 from benchbook.records import Check
 from benchbook.results import rows
 from benchbook.results.journal import CHECKS, FINISHED, JournalRun, journal_hash, read_run, runs
+from benchbook.results.partition import Partition
 from benchbook.results.schemas import SCHEMA_VERSION
-from benchbook.results.store import is_current, write_partition
-from benchbook.stages import Job, Stored
-from benchbook.stages.derive import Source, source, tables
-from benchbook.stages.selfcheck import selfcheck
+from benchbook.results.store import is_current
+from benchbook.stages import Job, OnStored, Stored
+from benchbook.stages.derive import DERIVED, Source, batches, source
+from benchbook.stages.selfcheck import EVENT_COLUMNS, selfcheck
 from benchbook.stages.validate import decode_checks
 from benchbook.stages.verdicts import Counts, Verdict, verdict
 from benchbook.stages.verdicts.gathered import evidence
+from benchbook.stages.verdicts.narrow import narrow
 from benchbook.stats.quantiles import quantile
 
 
-def store(job: Job, run_id: str | None = None) -> Stored:
+def store(job: Job, run_id: str | None = None, on_stored: OnStored | None = None) -> Stored:
     """Bring the tables of `run_id`, or of every run in the journal, up to date. Raises StorageError."""
     section = job.spec().store
     results = Path(job.results)
@@ -47,30 +51,43 @@ def store(job: Job, run_id: str | None = None) -> Stored:
         if is_current(results, found, stamp):
             current.append(found)
             continue
-        write_partition(results, found, _all_tables(run, section, stamp), stamp, section.compression)
+        with unhurried_gc(), Partition(results, found, stamp, section.compression) as partition:
+            _fill(partition, source(run, section.bodies), section, stamp, on_stored or _nobody)
+            partition.publish()
         stored.append(found)
         damaged += [str(damage) for damage in run.damaged]
     return Stored(tuple(stored), tuple(current), tuple(damaged))
+
+
+def _nobody(_run_id: str, _done: int, _planned: int) -> None:
+    """Nobody follows."""
 
 
 def _params(section: StoreSection) -> str:
     return orjson.dumps(section.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _all_tables(run: JournalRun, section: StoreSection, stamp: Mapping[str, str]) -> dict[str, pa.Table]:
-    found = source(run, section.bodies)
-    made = tables(found)
+def _fill(
+    partition: Partition, found: Source, section: StoreSection, stamp: Mapping[str, str], on_stored: OnStored
+) -> None:
+    """Every table of the run: first what its trials say, a batch at a time, and then what is said of them."""
+    run, done = found.run, 0
+    for trials, tables in batches(found):
+        for name, part in tables.items():
+            partition.add(name, part)
+        done += trials
+        on_stored(run.run_id, done, run.manifest["planned"])
+    partition.write(DERIVED)
+    made = {name: narrow(name, partition.parts(name)) for name in ("trials", "calls")}
+    made["events"] = pa.concat_tables([part(EVENT_COLUMNS) for part in partition.parts("events")])
     counts = _counts(run, made["trials"])
-    checks = _result_checks(found, made, counts)
+    checks = _result_checks(found, partition, counts)
     seen = selfcheck(made["events"], run.segments)
     decision = verdict(evidence(found, made, counts, checks, seen), section)
-    made["checks"] = rows.table(
-        "checks", [rows.check_row(run.run_id, check) for check in (*_dataset_checks(run), *checks)]
-    )
-    made["runs"] = rows.table(
-        "runs", [_run_row(found, made["trials"], counts, decision) | seen.columns() | dict(stamp)]
-    )
-    return made
+    told = (*_dataset_checks(run), *checks)
+    row = _run_row(found, made["trials"], counts, decision) | seen.columns() | dict(stamp)
+    partition.add("checks", rows.table("checks", [rows.check_row(run.run_id, check) for check in told]))
+    partition.add("runs", rows.table("runs", [row]))
 
 
 def _counts(run: JournalRun, trials: pa.Table) -> Counts:
@@ -91,15 +108,14 @@ def _dataset_checks(run: JournalRun) -> list[Check]:
     return decode_checks(path.read_bytes()) if path.is_file() else []
 
 
-def _result_checks(found: Source, made: Mapping[str, pa.Table], counts: Counts) -> Sequence[Check]:
-    frames = {name: made[name].to_pandas() for name in ("trials", "calls")}
+def _result_checks(found: Source, partition: Partition, counts: Counts) -> Sequence[Check]:
     facts = ResultFacts(
         planned={trial.trial_id: trial.phase for trial in found.plan.trials},
         counts={name: getattr(counts, name) for name in _COUNTS},
         finished=found.run.status == FINISHED,
         cache=found.plan.spec.execute.cache,
     )
-    return check_results(frames, facts)
+    return check_results({name: partial(partition.parts, name) for name in ("trials", "calls")}, facts)
 
 
 _COUNTS = ("planned", "succeeded", "failed", "timed_out", "skipped", "not_started")

@@ -49,10 +49,8 @@ def _tokens(target: str, calls: pa.Table, limits: VerdictSpec) -> Reason | None:
     """Bytes of content per reported token; reasoning is on neither side where its tokens are reported, else on both."""
     import numpy as np
 
-    known = calls.filter(
-        pc.and_(pc.is_valid(calls["tokens_out"]), pc.greater(pc.list_value_length(calls["chunk_sizes"]), 0))
-    )
-    size, reasoned = visible_bytes(known)
+    known = calls.filter(pc.and_(pc.is_valid(calls["tokens_out"]), pc.is_valid(calls["chunk_bytes"])))
+    size, reasoned = (known[name].to_numpy() for name in ("chunk_bytes", "reasoning_bytes"))
     hidden = pc.fill_null(known["tokens_reasoning"], 0).to_numpy()
     tokens = known["tokens_out"].to_numpy() - hidden
     # Where the provider does not say how many tokens the reasoning took, both sides are taken with it.
@@ -64,20 +62,6 @@ def _tokens(target: str, calls: pa.Table, limits: VerdictSpec) -> Reason | None:
     part = int(odd.sum()), int(judged.sum())
     said = f"{part[0]} of {part[1]} answers have fewer than {LEAST_BYTES:g} or more than {MOST_BYTES:g} bytes a token"
     return _share("token_mismatch", target, part, limits.token_mismatch_share, said)
-
-
-def visible_bytes(calls: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bytes of each call's chunks, and of those the bytes of reasoning."""
-    import numpy as np
-
-    owner = pc.list_parent_indices(calls["chunk_sizes"]).to_numpy()
-    sizes = pc.list_flatten(calls["chunk_sizes"]).to_numpy()
-    kinds = pc.equal(pc.list_flatten(calls["chunk_kinds"]), "reasoning").to_numpy()
-    whole, reasoned = (
-        np.bincount(owner, weights=weights, minlength=len(calls)).astype(float)
-        for weights in (sizes, np.where(kinds, sizes, 0))
-    )
-    return whole, reasoned
 
 
 def _inputs(target: str, trials: pa.Table, limits: VerdictSpec) -> Reason | None:
@@ -120,7 +104,8 @@ def _asked(target: str, calls: pa.Table, evidence: Evidence) -> tuple[NDArray[np
 
     trials = evidence.trials
     rows = pc.index_in(calls["trial_id"], trials["trial_id"])
-    keys = pc.binary_join_element_wise(trials["dataset"], trials["test_id"], "\x1f").take(rows)
+    names = (trials[name].cast(pa.string()).take(rows) for name in ("dataset", "test_id"))
+    keys = pc.binary_join_element_wise(*names, "\x1f")
     coded = keys.combine_chunks().dictionary_encode()
     table = [evidence.asked(target, *_key(key)) for key in coded.dictionary.to_pylist()] + [Asked()]
     place = pc.fill_null(coded.indices, len(table) - 1).to_numpy()

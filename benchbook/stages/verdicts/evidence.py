@@ -68,8 +68,9 @@ class Loads:
 
 @dataclass(frozen=True)
 class Evidence:
-    """trials, calls: stored tables, whole; harness: `Summary` fields of the run's harness; dead_workers: names;
-    profiled: profilers ran in the measuring process; openings: of each target's breaker, how often it opened.
+    """trials, calls: all rows, of the columns that `narrow` gives; harness: `Summary` fields of the run's harness;
+    dead_workers: names; profiled: profilers ran in the measuring process; openings: of each target's breaker, how often
+    it opened.
 
     asked: by target, dataset and test case.
     """

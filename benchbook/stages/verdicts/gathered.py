@@ -20,16 +20,16 @@ UNEVEN = frozenset({"ramp", "steps", "spike", "trace"})
 
 
 def evidence(
-    found: Source, made: Mapping[str, pa.Table], counts: Counts, checks: Sequence[Check], seen: Selfcheck
+    found: Source, tables: Mapping[str, pa.Table], counts: Counts, checks: Sequence[Check], seen: Selfcheck
 ) -> Evidence:
-    """What a verdict on the run is founded on."""
+    """What a verdict on the run is founded on. tables: `narrow` trials and calls, and events."""
     execute = found.plan.spec.execute
     load = found.plan.load
     return Evidence(
         counts=counts,
         checks=checks,
-        trials=made["trials"],
-        calls=made["calls"],
+        trials=tables["trials"],
+        calls=tables["calls"],
         load=Loads(
             open=not load.levels,
             slots=load.slots if len(load.levels) == 1 else None,
@@ -41,7 +41,7 @@ def evidence(
         harness=seen.harness,
         dead_workers=seen.dead,
         profiled=seen.profiled,
-        openings=openings(made["events"]),
+        openings=openings(tables["events"]),
     )
 
 

@@ -44,8 +44,8 @@ def test_offsets_count_from_the_dispatch_in_microseconds(make_trial) -> None:  #
     trial = make_trial(1)
     call = replace(trial.calls[0], sent_ns=trial.calls[0].chunks[0].at_ns - 1_500)
     row = call_row(FACTS, trial, call, NONE)
-    assert (row["chunk_offsets_us"], row["chunk_sizes"]) == ([1, 1, 1], [5, 6, 1])
-    assert row["chunk_kinds"] == ["text", "text", "tool"]
+    assert (row["chunk_offsets_us"], row["chunk_sizes"]) == ([1, 1, 1], (5, 6, 1))
+    assert row["chunk_kinds"] == ("text", "text", "tool")
     assert (row["first_output_ns"], row["first_reasoning_ns"]) == (call.chunks[0].at_ns, None)
     assert (row["first_chunk_ns"], row["last_chunk_ns"]) == (call.chunks[0].at_ns, call.chunks[-1].at_ns)
     unsent = call_row(FACTS, trial, replace(call, sent_ns=None, chunks=()), NONE)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from benchbook.config import StoreSection, VerdictSpec
 from benchbook.results.schemas import TABLES
 from benchbook.stages.verdicts import Counts, Evidence, verdict
+from benchbook.stages.verdicts.narrow import narrow
 
 GOOD = Counts(10, 10, 0, 0, 0)
 
@@ -44,7 +45,7 @@ def trials(size: int = 0, **columns: Any) -> pa.Table:
         "ended_ns": at + SECOND_NS // 20,
         "wall_offset_ns": 7,
     }
-    return table("trials", usual | columns, size)
+    return narrow("trials", [table("trials", usual | columns, size).select])
 
 
 def calls(size: int = 0, **columns: Any) -> pa.Table:
@@ -62,7 +63,7 @@ def calls(size: int = 0, **columns: Any) -> pa.Table:
         "tokens_out": 4,
         "finish_reason": "stop",
     }
-    return table("calls", usual | columns, size)
+    return narrow("calls", [table("calls", usual | columns, size).select])
 
 
 EMPTY = Evidence(GOOD, [], trials(), calls())
