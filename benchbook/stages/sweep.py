@@ -41,7 +41,7 @@ def sweep(series: Series, on_point: OnPoint, on_progress: OnProgress | None = No
         if known is not None and known.finished:
             on_point(load, "kept")
             continue
-        on_point(load, "measured" if known is None else "resumed")
+        on_point(load, "measuring" if known is None else "resuming")
         executed = series.run(load, on_progress, resume=None if known is None else known.run_id)
         runs[load] = executed.run_id
         if _stopped(executed):

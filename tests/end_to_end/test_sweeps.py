@@ -25,7 +25,7 @@ def test_a_sweep_is_a_run_a_point_and_goes_on_where_it_stopped(bench: Any, cli: 
     code, out, err = cli("sweep", "--resume", "latest", "--results", bench.results, "--least-gain", 0)
     assert code == 0, err
     assert "concurrency 1: has a finished run" in err
-    assert "concurrency 2: measured" in err
+    assert "concurrency 2: measuring" in err
     lines = [line.split() for line in out.splitlines() if line.startswith("openai-sim ")]
     assert [line[1:3] for line in lines] == [["1", "6/6"], ["2", "6/6"]]
     rows = [run_row(bench.results, run) for run in bench.run_ids()]
