@@ -42,7 +42,7 @@ TOKENS: Chains = (
 )
 PARTS = ("model_ms", "tool_ms", "human_wait_ms", "rate_limit_wait_ms", "orchestration_ms")
 _PART_TOLERANCE_MS = 1e-6
-_CHUNK_LISTS = ("chunk_offsets_us", "chunk_sizes", "chunk_kinds")
+CHUNK_LISTS = ["chunk_offsets_us", "chunk_sizes", "chunk_kinds"]
 
 
 def _members(*groups: Chains) -> list[str]:
@@ -57,7 +57,7 @@ TRIAL_COLUMNS = (
 CALL_COLUMNS = (
     *("trial_id", "call_id", "turn", "attempt", "error_kind"),
     *_members(CALL_STAMPS, LATENCIES, TOKENS),
-    *_CHUNK_LISTS,
+    *CHUNK_LISTS,
 )
 
 
@@ -179,7 +179,7 @@ def usage_told(table: pa.Table, provenance: Provenance, success: Any) -> Any:
 
 def faulty_chunks(calls: pa.Table) -> Any:
     """Whether `chunk_faults` has anything to say of a call."""
-    offsets, sizes, kinds = (calls[name].combine_chunks() for name in _CHUNK_LISTS)
+    offsets, sizes, kinds = (calls[name].combine_chunks() for name in CHUNK_LISTS)
     lengths = [pc.fill_null(pc.list_value_length(part), 0).to_numpy() for part in (offsets, sizes, kinds)]
     faulty = (lengths[0] != lengths[1]) | (lengths[1] != lengths[2])
     at, owner = _flat(offsets)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from benchbook.checks import Part, Parts, ResultFacts
@@ -15,14 +17,11 @@ from benchbook.checks import prompt_frame as prompts
 from benchbook.checks import result_frame as made
 from benchbook.checks.census import Census
 from benchbook.checks.engine import ROW, Outcome, Rule, evaluate
-from benchbook.checks.result_words import Rows, Words
+from benchbook.checks.result_words import MAX_FAILURES, Rows, Words
 from benchbook.records import STATUSES, Check
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MAX_FAILURES = 1_000
-"""Failures listed per check; a last line counts the rest."""
 
 _ANY_SIZE = 1e308
 
@@ -45,6 +44,7 @@ def check(tables: Mapping[str, Parts], facts: ResultFacts, slice_rows: int = SLI
     tallies = {(rule.name, subject): _Tally() for rule, subject in told}
     for several in _slices(chain(*rows, few), slice_rows):
         _judge(several, census, tallies)
+        gc.collect()  # the package's results hold on to their frames in circles
     return tuple(tallies[rule.name, subject].check(rule, subject) for rule, subject in told)
 
 
@@ -81,7 +81,10 @@ def _calls(parts: Parts, census: Census) -> Iterator[Rows]:
         rows = part(made.CALL_COLUMNS)
         owners = census.owners[start : start + len(rows)]
         frame = made.calls_frame(rows, _provenance(part), owners, census)
-        yield Rows(frame, rows, owners)
+        faulty = np.flatnonzero(frame["chunk_faults"].to_numpy())[:MAX_FAILURES]
+        lists = rows.select(made.CHUNK_LISTS).take(pa.array(faulty)).to_pylist()
+        by_place = {int(place): tuple(one.values()) for place, one in zip(faulty, lists, strict=True)}
+        yield Rows(frame, rows.drop_columns(made.CHUNK_LISTS), owners, by_place)
         start += len(rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+MAX_FAILURES = 1_000
+"""Failures listed per check; a last line counts the rest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A frame and what it was made of. source: the stored rows; owners: of calls, their trials' places in the census;
-    start: of trials, how many stand before them."""
+    """A frame and what it was made of. source: the stored rows, without chunks; owners: of calls, their trials' places
+    in the census; lists: of calls with faulty chunks, the first MAX_FAILURES, these by place; start: of trials, how
+    many stand before them."""
 
     frame: pd.DataFrame
     source: pa.Table | None = None
     owners: Any = None
+    lists: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     start: int = 0
 
 
@@ -120,9 +126,8 @@ class Words:
         yield f"{self.name(row)}: attempt {self.source(row)['attempt']} stands more than once; one row per attempt"
 
     def chunks(self, row: int) -> Iterator[str]:
-        source = self.source(row)
-        lists = (source["chunk_offsets_us"], source["chunk_sizes"], source["chunk_kinds"])
-        for fault in made.chunk_faults(lists):
+        rows, place = self.place(row)
+        for fault in made.chunk_faults(rows.lists[place]):
             yield f"{self.name(row)}: {fault}"
 
     def orphan(self, row: int) -> Iterator[str]:

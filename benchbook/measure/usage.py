@@ -19,23 +19,26 @@ TOKEN_COLUMNS: Mapping[str, str] = {
     "tokens_reasoning": "reasoning",
 }
 """Column -> field of Usage."""
+_NOTHING = Usage()
+_NOT_REPORTED = missing("not reported")
 
 
 def usage_metrics(usage: Usage) -> Metrics:
     """The token columns of one call."""
-    counts = {column: getattr(usage, name) for column, name in TOKEN_COLUMNS.items()}
-    return metrics_of({column: _reported(count) for column, count in counts.items()})
+    return metrics_of({column: _reported(getattr(usage, name)) for column, name in TOKEN_COLUMNS.items()})
 
 
 def trial_usage(calls: Sequence[Call]) -> Usage:
     """The sum over a trial's calls; a field that a counting call left out is None."""
     counting = [call.usage for call in calls if counts(call)]
+    if len(counting) == 1:
+        return counting[0]
     return Usage(**{name: _total([getattr(usage, name) for usage in counting]) for name in TOKEN_COLUMNS.values()})
 
 
 def counts(call: Call) -> bool:
     """Whether a call takes part in its trial's sums: it reported usage, brought content, or succeeded."""
-    return call.usage != Usage() or bool(call.chunks) or call.error_kind is None
+    return call.usage != _NOTHING or bool(call.chunks) or call.error_kind is None
 
 
 def _total(values: Sequence[int | None]) -> int | None:
@@ -44,4 +47,4 @@ def _total(values: Sequence[int | None]) -> int | None:
 
 
 def _reported(count: int | None) -> Known:
-    return missing("not reported") if count is None else (count, REPORTED)
+    return _NOT_REPORTED if count is None else (count, REPORTED)

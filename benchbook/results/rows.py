@@ -208,8 +208,8 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 
 def _batch(name: str, schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
-    unknown = set().union(*rows) - set(schema.names)
-    if unknown:
+    names = frozenset(schema.names)
+    if unknown := {name for row in rows if not row.keys() <= names for name in row.keys() - names}:
         raise RecordError(f"table {name} has no column {', '.join(sorted(unknown))}")
     columns = [_column(field, [row.get(field.name) for row in rows]) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

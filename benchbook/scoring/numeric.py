@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 OPTIONS = {"tolerance": (int, float), "relative": (int, float)}
@@ -46,7 +47,7 @@ def score(answers: tuple[str, ...], options: Mapping[str, Any], text: str) -> tu
     passed = any(
         abs(ours - wanted) <= max(tolerance, relative * abs(wanted), _FLOAT_SLACK * abs(wanted))
         for answer in answers
-        for ours, wanted in _readings(found, number(answer))
+        for ours, wanted in _readings(found, _known(answer))
     )
     return float(passed), passed, f"{_shown(found)} {'matches' if passed else 'is not'} {answers[0][:60]}"
 
@@ -60,6 +61,10 @@ def number(text: str) -> tuple[float, bool] | None:
             return marked[0]
     every = list(_numbers(text))
     return every[-1] if every else None
+
+
+_known = lru_cache(maxsize=4096)(number)
+"""`number` of an expected text: the same for every answer to its case."""
 
 
 def _numbers(text: str) -> Iterator[tuple[float, bool]]:

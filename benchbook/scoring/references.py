@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 OPTIONS = {"threshold": (int, float)}
@@ -27,27 +28,35 @@ def needs(answers: tuple[str, ...], options: Mapping[str, Any]) -> str | None:
 
 
 def score(answers: tuple[str, ...], options: Mapping[str, Any], text: str) -> tuple[float, bool, str]:
-    found = words(text)
+    parts = words(text)
+    found = parts, _row(parts)
     values = [closeness(found, answer, text) for answer in answers]
     value = max(values)
     best = answers[values.index(value)]
     return value, value >= options.get("threshold", 0.5), f"closeness {value:.2f} to {best[:100]!r}"
 
 
-def closeness(found: list[str], reference: str, text: str) -> float:
-    """1 where the reference stands in the answer, else the F1 of their words."""
-    wanted = words(reference)
+def closeness(found: tuple[list[str], str], reference: str, text: str) -> float:
+    """1 where the reference stands in the answer, else the F1 of their words. found: its words, and as a row."""
+    (given, row), (wanted, wanted_row) = found, _known(reference)
     if not wanted:
         return float(reference.strip() in text)
-    if _row(wanted) in _row(found):
+    if wanted_row in row:
         return 1.0
-    common = sum((Counter(wanted) & Counter(found)).values())
-    return 2 * common / (len(wanted) + len(found))
+    common = sum((Counter(wanted) & Counter(given)).values())
+    return 2 * common / (len(wanted) + len(given))
 
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case, compatibility forms unified (NFKC)."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+@lru_cache(maxsize=4096)
+def _known(reference: str) -> tuple[list[str], str]:
+    """A reference's words and their row: the same for every answer to its case."""
+    found = words(reference)
+    return found, _row(found)
 
 
 def _row(parts: list[str]) -> str:

@@ -51,7 +51,7 @@ def store(job: Job, run_id: str | None = None, on_stored: OnStored | None = None
         if is_current(results, found, stamp):
             current.append(found)
             continue
-        with unhurried_gc(), Partition(results, found, stamp, section.compression) as partition:
+        with Partition(results, found, stamp, section.compression) as partition:
             _fill(partition, source(run, section.bodies), section, stamp, on_stored or _nobody)
             partition.publish()
         stored.append(found)
@@ -72,11 +72,12 @@ def _fill(
 ) -> None:
     """Every table of the run: first what its trials say, a batch at a time, and then what is said of them."""
     run, done = found.run, 0
-    for trials, tables in batches(found):
-        for name, part in tables.items():
-            partition.add(name, part)
-        done += trials
-        on_stored(run.run_id, done, run.manifest["planned"])
+    with unhurried_gc():  # rows have no circles among them
+        for trials, tables in batches(found):
+            for name, part in tables.items():
+                partition.add(name, part)
+            done += trials
+            on_stored(run.run_id, done, run.manifest["planned"])
     partition.write(DERIVED)
     made = {name: narrow(name, partition.parts(name)) for name in ("trials", "calls")}
     made["events"] = pa.concat_tables([part(EVENT_COLUMNS) for part in partition.parts("events")])
