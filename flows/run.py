@@ -10,16 +10,20 @@ import asyncio
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from benchbook.errors import BenchbookError
-from benchbook.stages import Executed, Job, OnProgress
+from benchbook.stages import Executed, Job, OnProgress, OnStored
 from flows.server import Say, quiet_environment, some_server, talking_to
+
+if TYPE_CHECKING:
+    from tasks.live import Watcher
 
 _SENDING_S = 10.0
 
 
-def run_flow(job: Job, on_progress: OnProgress, say: Say) -> Executed:
+def run_flow(job: Job, on_progress: OnProgress, say: Say, on_stored: OnStored) -> Executed:
     """Run the flow `benchmark` for the job and answer with what `execute` came to. Raises UserError.
 
     Call it in the main thread; interrupts are the caller's (`stages.execute.interrupts_handed_on`).
@@ -28,20 +32,20 @@ def run_flow(job: Job, on_progress: OnProgress, say: Say) -> Executed:
     with some_server(say) as address:
         _import_ahead(job)
         from flows import benchmark  # noqa: F401 - two seconds of imports while the server comes up
+        from tasks.live import Watcher
 
         with talking_to(address()):
-            return asyncio.run(_awaited(job, on_progress, say))
+            return asyncio.run(_awaited(job, Watcher(on_progress, say, on_stored=on_stored)))
 
 
-async def _awaited(job: Job, on_progress: OnProgress, say: Say) -> Executed:
+async def _awaited(job: Job, watcher: Watcher) -> Executed:
     import httpx
 
     from flows.benchmark import benchmark
-    from tasks.live import Watcher, watched_by
+    from tasks.live import watched_by
 
     answers: list[Mapping[str, Any]] = []
-    watcher = Watcher(on_progress, say, answers.append)
-    with watched_by(watcher):
+    with watched_by(replace(watcher, on_answer=answers.append)):
         try:
             await benchmark(job.fields())
         except httpx.HTTPError as error:
@@ -50,7 +54,7 @@ async def _awaited(job: Job, on_progress: OnProgress, say: Say) -> Executed:
                     f"the Prefect server stopped answering ({error}); what was measured is in the journal: "
                     "see `benchbook runs`, then --resume"
                 ) from None
-            say(f"prefect: its server stopped answering ({error}); the run is complete all the same")
+            watcher.say(f"prefect: its server stopped answering ({error}); the run is complete all the same")
         finally:
             await _all_told()
     return executed_from(answers[0]["executed"])

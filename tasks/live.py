@@ -16,7 +16,7 @@ import httpx
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 
-from benchbook.stages import OnProgress
+from benchbook.stages import OnProgress, OnStored
 
 
 def _tell_prefect(line: str) -> None:
@@ -38,7 +38,8 @@ def unless_unreachable(what: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """`on_progress` takes the engine's progress as it comes; `say` a line that a person should see.
+    """`on_progress` takes the engine's progress as it comes, `on_stored` that of `store`; `say` a line that a person
+    should see.
 
     `on_answer` takes the flow's answer as soon as it is there: it holds even if Prefect can no longer be told.
     """
@@ -46,6 +47,7 @@ class Watcher:
     on_progress: OnProgress = _ignore
     say: Callable[[str], None] = _tell_prefect
     on_answer: Callable[[Mapping[str, Any]], None] = _ignore
+    on_stored: OnStored = lambda _run_id, _done, _planned: None
 
 
 _WATCHER: ContextVar[Watcher] = ContextVar("watcher")

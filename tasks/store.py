@@ -17,7 +17,7 @@ async def store(job: Job, run_id: str) -> Stored:
     """Write the run's Parquet partitions. Raises UserError."""
     from benchbook.stages.store import store as stage
 
-    stored = await asyncio.to_thread(stage, job, run_id)
+    stored = await asyncio.to_thread(stage, job, run_id, watcher().on_stored)
     for name in stored.damaged:
         watcher().say(f"note: passed over: {name}")
     return stored

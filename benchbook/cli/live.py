@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbook.cli.trends import lateness
@@ -22,27 +23,39 @@ if TYPE_CHECKING:
 _PLAIN_EVERY_NS = 5_000_000_000
 
 OnProgress = Callable[[Mapping[str, Any]], None]
+OnStored = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Sinks for the progress of a measurement, and of what is stored afterwards; called, it takes the former."""
+
+    on_progress: OnProgress = lambda _fields: None
+    on_stored: OnStored = lambda _run_id, _done, _planned: None
+
+    def __call__(self, fields: Mapping[str, Any]) -> None:
+        self.on_progress(fields)
 
 
 @contextmanager
-def live_view(*, quiet: bool, asked_to_stop: Sequence[int] = ()) -> Iterator[OnProgress]:
-    """A sink for progress: silent, a screen on a terminal's stderr, or plain lines five seconds apart.
+def live_view(*, quiet: bool, asked_to_stop: Sequence[int] = ()) -> Iterator[View]:
+    """Sinks for progress: silent, a screen on a terminal's stderr, or plain lines five seconds apart.
 
     asked_to_stop: interrupts that came so far; the screen says so.
     """
     if quiet:
-        yield lambda _fields: None
+        yield View()
     elif sys.stderr.isatty():
         from rich.console import Console
 
         console = Console(stderr=True)
         if console.is_dumb_terminal:
-            yield _Plain()
+            yield _plain()
             return
         with _terminal(console, asked_to_stop) as sink:
             yield sink
     else:
-        yield _Plain()
+        yield _plain()
 
 
 @contextmanager
@@ -64,20 +77,37 @@ def _cursor_given_back(console: Console) -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-class _Plain:
+def _plain() -> View:
     """For logs and pipes."""
+    lines = _Lines()
+    return View(lines.take, lines.stored)
 
-    def __init__(self) -> None:
+
+class _Lines:
+    """A line now and then."""
+
+    def __init__(self, every_ns: int = _PLAIN_EVERY_NS) -> None:
+        self._every_ns = every_ns
         self._last_ns = monotonic_ns()
         self._whole = False
 
-    def __call__(self, fields: Mapping[str, Any]) -> None:
+    def take(self, fields: Mapping[str, Any]) -> None:
         """A line now and then; the whole run's end is told once, however often it is reported."""
         whole = fields["done"] == fields["planned"]
-        if monotonic_ns() - self._last_ns >= _PLAIN_EVERY_NS or (whole and not self._whole):
-            self._last_ns = monotonic_ns()
-            print(describe(fields), file=sys.stderr, flush=True)  # noqa: T201
+        if self._due() or (whole and not self._whole):
+            self._print(describe(fields))
         self._whole = whole
+
+    def stored(self, run_id: str, done: int, planned: int) -> None:
+        if self._due():
+            self._print(f"storing {run_id}: {done}/{planned} trials")
+
+    def _due(self) -> bool:
+        return monotonic_ns() - self._last_ns >= self._every_ns
+
+    def _print(self, line: str) -> None:
+        self._last_ns = monotonic_ns()
+        print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def describe(fields: Mapping[str, Any]) -> str:
@@ -98,7 +128,7 @@ def describe(fields: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _terminal(console: Console, asked_to_stop: Sequence[int]) -> Iterator[OnProgress]:
+def _terminal(console: Console, asked_to_stop: Sequence[int]) -> Iterator[View]:
     from rich.live import Live
 
     from benchbook.cli.screen import Screen
@@ -108,4 +138,4 @@ def _terminal(console: Console, asked_to_stop: Sequence[int]) -> Iterator[OnProg
         _cursor_given_back(console),
         Live(screen, console=console, transient=True, refresh_per_second=4, vertical_overflow="ellipsis"),
     ):
-        yield screen.take
+        yield View(screen.take, screen.stored)

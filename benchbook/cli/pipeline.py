@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from benchbook.cli.live import live_view
+from benchbook.cli.live import View, live_view
 from benchbook.cli.output import note, print_json, tell
 from benchbook.config import PlanSpec
 from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_NOT_VALID, UserError
-from benchbook.stages import Executed, Job, OnProgress
+from benchbook.stages import Executed, Job
 
 RUN_FIELDS = ("run_id", "verdict", "reasons", "planned", "succeeded", "failed", "timed_out", "skipped", "not_started")
 """What `run --json` prints, and `results`."""
@@ -54,9 +54,9 @@ def run_job(job: Job, manner: Manner) -> int:
     spec = job.spec()  # a bad plan, or no such run, is refused before anything is started
     if not (job.resume or quiet):
         _show_plan(job, spec)
-    with interrupts_handed_on() as came, _watched(manner, came) as on_progress:
+    with interrupts_handed_on() as came, _watched(manner, came) as view:
         way = _through_flow if manner.flow else _bare
-        executed = way(job, on_progress, quiet=quiet)
+        executed = way(job, view, quiet=quiet)
     code = present(job, executed, manner)
     if manner.otel:
         sent_after(job, executed.run_id, manner)
@@ -77,7 +77,7 @@ def sent_after(job: Job, run_id: str, manner: Manner) -> None:
 
 
 @contextmanager
-def _watched(manner: Manner, came: list[int]) -> Iterator[OnProgress]:
+def _watched(manner: Manner, came: list[int]) -> Iterator[View]:
     """Where progress goes: to the live view, and to whoever scrapes if that is asked for."""
     say = (lambda _line: None) if manner.silent else _say
     if not manner.metrics:
@@ -92,7 +92,7 @@ def _watched(manner: Manner, came: list[int]) -> Iterator[OnProgress]:
             scraped(fields)
             shown(fields)
 
-        yield both
+        yield View(both, shown.on_stored)
 
 
 def _show_plan(job: Job, spec: PlanSpec) -> None:
@@ -121,13 +121,13 @@ def _warn(spec: PlanSpec) -> None:
         note(short)
 
 
-def _through_flow(job: Job, on_progress: OnProgress, *, quiet: bool) -> Executed:
+def _through_flow(job: Job, view: View, *, quiet: bool) -> Executed:
     from flows.run import run_flow
 
-    return run_flow(job, on_progress, say=(lambda _line: None) if quiet else _say)
+    return run_flow(job, view, (lambda _line: None) if quiet else _say, view.on_stored)
 
 
-def _bare(job: Job, on_progress: OnProgress, *, quiet: bool) -> Executed:
+def _bare(job: Job, view: View, *, quiet: bool) -> Executed:
     """The five stages one after the other, without Prefect."""
     from benchbook.stages.aggregate import aggregate
     from benchbook.stages.execute import execute_apart
@@ -137,8 +137,8 @@ def _bare(job: Job, on_progress: OnProgress, *, quiet: bool) -> Executed:
 
     if not job.resume:
         _notes(validate(job).notes, quiet=quiet)
-    executed = execute_apart(job, on_progress)
-    _notes(store(job, executed.run_id).damaged, quiet=quiet)
+    executed = execute_apart(job, view)
+    _notes(store(job, executed.run_id, view.on_stored).damaged, quiet=quiet)
     aggregate(job)
     report(job, executed.run_id)
     return executed
@@ -152,8 +152,11 @@ def run_stage(name: str, job: Job, *, as_json: bool, quiet: bool) -> int:
     if name == "execute":
         if not (quiet or as_json or job.resume):
             _warn(job.spec())
-        with live_view(quiet=quiet or as_json) as on_progress:
-            outcome = function(job, on_progress)
+        with live_view(quiet=quiet or as_json) as view:
+            outcome = function(job, view)
+    elif name == "store":
+        with live_view(quiet=quiet or as_json) as view:
+            outcome = function(job, on_stored=view.on_stored)
     else:
         outcome = function(job)
     if as_json:

@@ -54,6 +54,7 @@ class Screen:
     def __init__(self, asked_to_stop: Sequence[int] = ()) -> None:
         self._asked_to_stop = asked_to_stop
         self._report: Mapping[str, Any] | None = None
+        self._stored: tuple[int, int] | None = None
         self._trends = Trends()
 
     def take(self, report: Mapping[str, Any]) -> None:
@@ -61,13 +62,22 @@ class Screen:
         self._trends.take(report)
         self._report = report
 
+    def stored(self, _run_id: str, done: int, planned: int) -> None:
+        """Show how far the storing has come."""
+        self._stored = done, planned
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        report = self._report
+        report, width = self._report, options.max_width
+        if report is None and self._stored is not None:
+            yield _bar("storing", self._stored, "", width, ascii_only=options.ascii_only)
+            return
         if report is None:
             yield Text("preparing", style="bold")
             return
-        width = options.max_width
-        yield self._bar(report, width, ascii_only=options.ascii_only)
+        word, left = self._word(report), report["eta_s"]
+        counts = (report["done"], report["planned"]) if self._stored is None else self._stored
+        left = f"{clock(left)} left" if left is not None and word == "measuring" else ""
+        yield _bar(word, counts, left, width, ascii_only=options.ascii_only)
         yield Text(_with_id(summary(report, self._trends), report["run_id"], width), no_wrap=True, overflow="ellipsis")
         rows = max(1, (options.height or console.height) - _ROWS_BESIDE)
         bars = ASCII_BARS if options.ascii_only else BARS
@@ -78,18 +88,6 @@ class Screen:
         foot = Text(_footing(report, rows, seconds), style="dim", no_wrap=True)
         foot.truncate(max(width - _ECHO, 1), overflow="ellipsis")
         yield foot
-
-    def _bar(self, report: Mapping[str, Any], width: int, *, ascii_only: bool) -> Table:
-        word = self._word(report)
-        counts = f"{report['done']:,}/{report['planned']:,} trials"
-        left = f"{clock(report['eta_s'])} left" if report["eta_s"] is not None and word == "measuring" else ""
-        room, planned = max(width - len(word) - len(counts) - len(left) - 4, 8), max(report["planned"], 1)
-        filled = room * report["done"] // planned
-        plain = Text("#" * filled + "." * (room - filled))
-        bar = plain if ascii_only else ProgressBar(total=planned, completed=report["done"], width=room)
-        grid = Table.grid(padding=(0, 1, 0, 0))
-        grid.add_row(Text(word, style="bold"), bar, counts, left)
-        return grid
 
     def _word(self, report: Mapping[str, Any]) -> str:
         if report["ended"] or report["done"] == report["planned"]:
@@ -129,6 +127,19 @@ class Screen:
             _Cell(errors, error_shares(seconds), top=1.0, style="red" if failed else "green"),
             _Cell(tally["state"], style="yellow"),
         ]
+
+
+def _bar(word: str, counts: tuple[int, int], left: str, width: int, *, ascii_only: bool) -> Table:
+    """What is done, as a bar and in numbers. counts: done and planned trials."""
+    done, planned = counts
+    numbers = f"{done:,}/{planned:,} trials"
+    room, whole = max(width - len(word) - len(numbers) - len(left) - 4, 8), max(planned, 1)
+    filled = room * done // whole
+    plain = Text("#" * filled + "." * (room - filled))
+    bar = plain if ascii_only else ProgressBar(total=whole, completed=done, width=room)
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_row(Text(word, style="bold"), bar, numbers, left)
+    return grid
 
 
 _GO_FIRST = (4, 3, 7)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from benchbook.checks import Parts, ResultFacts, check_results
+from benchbook.checks.result_suite import check
 from benchbook.records import Check
 from benchbook.results.schemas import CALLS, TRIALS
 
@@ -74,6 +75,17 @@ def judged(trials: list[dict[str, Any]], calls: list[dict[str, Any]], facts: Res
         "calls": stored(pa.Table.from_pylist(calls, CALLS)),
     }
     return list(check_results(tables, facts or ResultFacts(PLANNED, COUNTS)))
+
+
+def test_a_run_that_is_judged_in_slices_is_judged_alike() -> None:
+    trials, calls = run_tables(trial={"ttfb_ms": -1.0, "calls": 9}, call={"chunk_sizes": [1, -1, 1]})
+    calls += [{**calls[3], "call_id": "t2-3"}, {**calls[3], "call_id": "t2-4", "attempt": 3}]
+    calls += [{**calls[2], "trial_id": "x", "call_id": "x-1"}]
+    facts = ResultFacts({**PLANNED, "t4": "measured", "t5": "measured"}, COUNTS, cache="cold")
+    tables = {"trials": pa.Table.from_pylist(trials, TRIALS), "calls": pa.Table.from_pylist(calls, CALLS)}
+    whole = check({name: stored(table) for name, table in tables.items()}, facts)
+    assert len([one for one in whole if not one.success]) >= 7
+    assert check({name: stored(table, 1) for name, table in tables.items()}, facts, slice_rows=3) == whole
 
 
 def failed(checks: list[Check]) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchbook.cli.live import describe, live_view
+from benchbook.cli.live import _Lines, describe, live_view
 from benchbook.runner.tally import Tally
 
 FIELDS: dict[str, Any] = {
@@ -53,6 +53,17 @@ def test_in_a_log_the_end_is_told_and_quiet_tells_nothing(capsys: pytest.Capture
     assert capsys.readouterr().err == "40/40 trials  5.0/s  2 errors  $0.0123\n"
     with live_view(quiet=True) as sink:
         sink({**FIELDS, "done": 40})
+    assert capsys.readouterr().err == ""
+
+
+def test_storing_is_told_every_five_seconds_and_quiet_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = _Lines(every_ns=0)
+    lines.stored("r", 512, 2_000)
+    lines.stored("r", 1_024, 2_000)
+    assert capsys.readouterr().err == "storing r: 512/2000 trials\nstoring r: 1024/2000 trials\n"
+    for quiet in (False, True):
+        with live_view(quiet=quiet) as view:
+            view.on_stored("r", 512, 2_000)
     assert capsys.readouterr().err == ""
 
 

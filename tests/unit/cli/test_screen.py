@@ -56,6 +56,19 @@ def drawn(told: list[dict[str, Any]], width: int, stopped: tuple[int, ...] = (),
     return captured.get()
 
 
+def test_storing_has_a_bar_with_and_without_a_measurement_before_it() -> None:
+    for told in ([], [*reports(), {**reports()[-1], "ended": True}]):
+        screen = Screen()
+        for report in told:
+            screen.take(report)
+        screen.stored("20261121T081502Z-3f9a07", 12_000, 100_000)
+        to = Console(width=80, force_terminal=True)
+        with to.capture() as captured:
+            to.print(screen)
+        assert "storing" in captured.get()
+        assert "12,000/100,000 trials" in captured.get()
+
+
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 def test_every_line_fits_and_every_target_has_one(width: int) -> None:
     lines = drawn(reports(), width, color_system=None).splitlines()
