@@ -1,8 +1,7 @@
 """Decodes ended calls, one at a time, when no socket has anything to say.
 
 Between two slices of decoding the loop's own poller is asked whether input waits; if so, the sockets come first. Only
-a backlog that has grown too large or too old is decoded regardless, in slices that hold the loop for at most a
-millisecond. `full` tells a closed loop to hold its next trials back until there is room.
+a backlog that has grown too large or too old is decoded regardless, a slice between two rounds of the sockets. `full` tells a closed loop to hold its next trials back until there is room.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from benchbook.providers.calls import RawCall
 from benchbook.providers.decoding import Decoding
 from benchbook.records import Answer, Call
 
-IDLE_SLICE_NS = 250_000
+SLICE_NS = 250_000
 """Decoded between two looks at the sockets."""
-URGENT_SLICE_NS = 900_000
 _MOST_CALLS, _MOST_BYTES = 128, 4 << 20
 """Backlog up to which the sockets come first."""
 _FULL_CALLS, _FULL_BYTES = 1_024, 24 << 20
@@ -72,7 +70,7 @@ class Decoder:
         raw, _, future = self._waiting.popleft()
         decoding = Decoding(raw, bodies=self._bodies)
         try:
-            while not decoding.step(URGENT_SLICE_NS if self._urgent() else IDLE_SLICE_NS):
+            while not decoding.step(SLICE_NS):
                 if busy():
                     await asyncio.sleep(0)
             if not future.done():
