@@ -44,7 +44,8 @@ def check(tables: Mapping[str, Parts], facts: ResultFacts, slice_rows: int = SLI
     tallies = {(rule.name, subject): _Tally() for rule, subject in told}
     for several in _slices(chain(*rows, few), slice_rows):
         _judge(several, census, tallies)
-        gc.collect()  # the package's results hold on to their frames in circles
+        if sum(len(one.frame) for one in several) * 2 > slice_rows:
+            gc.collect()  # the package's results hold on to their frames in circles
     return tuple(tallies[rule.name, subject].check(rule, subject) for rule, subject in told)
 
 

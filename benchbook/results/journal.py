@@ -60,6 +60,8 @@ class JournalRun:
     datasets: Any
     segments: tuple[Segment, ...]
     damaged: list[Damaged] = field(default_factory=list)
+    blamed: set[Damaged] = field(default_factory=set, repr=False, compare=False)
+    """The lines among `damaged`, to name each once."""
 
     @property
     def sessions(self) -> tuple[tuple[Segment, ...], ...]:
@@ -82,14 +84,15 @@ class JournalRun:
         twice the first holds."""
         seen: set[str] = set()
         self.damaged[:] = [damage for damage in self.damaged if damage.line is None]
+        self.blamed.clear()
         for segment in self.segments:
-            found: Iterator[tuple[int, Trial | Event]] = _lines(segment, _entry_in, self.damaged)
+            found: Iterator[tuple[int, Trial | Event]] = _lines(self, segment, _entry_in)
             for line, entry in found:
                 if isinstance(entry, Trial):
                     trial_id = entry.planned.trial_id
                     if trial_id in seen:
                         why = f"trial {trial_id} is there already: the first record holds"
-                        _blame(self.damaged, segment, line, why)
+                        _blame(self, segment, line, why)
                         continue
                     seen.add(trial_id)
                 yield segment, entry
@@ -101,7 +104,7 @@ class JournalRun:
     def events(self) -> Iterator[tuple[Segment, Event]]:
         """Every event with its session, in the order in which they were written. Older journals have none."""
         for segment in self.segments:
-            for _, event in _lines(segment, _event_in, self.damaged):
+            for _, event in _lines(self, segment, _event_in):
                 yield segment, event
 
     def trials(self) -> Iterator[Trial]:
@@ -188,7 +191,7 @@ def _optional(path: Path, damaged: list[Damaged]) -> Any:
 
 
 def _lines(
-    segment: Segment, read: Callable[[bytes], _T | None], damaged: list[Damaged]
+    run: JournalRun, segment: Segment, read: Callable[[bytes], _T | None]
 ) -> Iterator[tuple[int, _T]]:
     """What `read` finds in the segment's readable lines, with their numbers; a line of another kind it says None to."""
     with segment.path.open("rb") as file:
@@ -198,7 +201,7 @@ def _lines(
                     found = read(frame)
                 except FrameError as error:
                     if line.endswith(b"\n") or segment.end is not None:
-                        _blame(damaged, segment, number, str(error))
+                        _blame(run, segment, number, str(error))
                 else:
                     if found is not None:
                         yield number, found
@@ -227,11 +230,12 @@ def _event_in(frame: bytes) -> Event | None:
         raise FrameError(f"not an event ({error})") from None
 
 
-def _blame(damaged: list[Damaged], segment: Segment, line: int, why: str) -> None:
+def _blame(run: JournalRun, segment: Segment, line: int, why: str) -> None:
     """Name a line, once, however often it is read."""
     damage = Damaged(str(segment.path), line, why)
-    if damage not in damaged:
-        damaged.append(damage)
+    if damage not in run.blamed:
+        run.blamed.add(damage)
+        run.damaged.append(damage)
 
 
 __all__ = [

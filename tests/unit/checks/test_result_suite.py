@@ -85,7 +85,7 @@ def test_a_run_that_is_judged_in_slices_is_judged_alike() -> None:
     tables = {"trials": pa.Table.from_pylist(trials, TRIALS), "calls": pa.Table.from_pylist(calls, CALLS)}
     whole = check({name: stored(table) for name, table in tables.items()}, facts)
     assert len([one for one in whole if not one.success]) >= 7
-    assert check({name: stored(table, 1) for name, table in tables.items()}, facts, slice_rows=3) == whole
+    assert check({name: stored(table, 1) for name, table in tables.items()}, facts, slice_rows=4) == whole
 
 
 def failed(checks: list[Check]) -> dict[tuple[str, str], tuple[str, ...]]:
