@@ -1,7 +1,8 @@
 """Decodes ended calls, one at a time, when no socket has anything to say.
 
 Between two slices of decoding the loop's own poller is asked whether input waits; if so, the sockets come first. Only
-a backlog that has grown too large or too old is decoded regardless, a slice between two rounds of the sockets. `full` tells a closed loop to hold its next trials back until there is room.
+a backlog that has grown too large or too old is decoded regardless, a slice between two rounds of the sockets. `full`
+tells a closed loop to hold its next trials back until there is room.
 """
 
 from __future__ import annotations
