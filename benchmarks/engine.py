@@ -54,7 +54,7 @@ def main() -> None:
             print("no C compiler here: the raw reader's rows are left out")
         with serving(INSTANT) as server:
             idle = {c.name: c.cpu_s for c in (run_engine(document(server, closed(1), 1)), run_sdk(server, 1, 1))}
-        options = Options(asked.repeats, asked.quick, asked.requests, program, _has_ramps(), idle)
+        options = Options(asked.repeats, asked.quick, asked.requests, program, idle)
         for name in asked.only:
             print(f"\n{name}: {_what(name)}", flush=True)
             found[name] = {row: medians(runs) for row, runs in CASES[name](options).items()}
@@ -87,12 +87,6 @@ def _names(text: str) -> list[str]:
     if wrong:
         raise argparse.ArgumentTypeError(f"no case {wrong[0]!r}; there are {', '.join(CASES)}")
     return names
-
-
-def _has_ramps() -> bool:
-    from benchbook.config.loads import ClosedLoad
-
-    return "ramp_s" in ClosedLoad.model_fields
 
 
 def _what(name: str) -> str:

@@ -55,7 +55,6 @@ class Options:
     quick: bool
     requests: int
     program: str | None
-    ramps: bool
     idle: Mapping[str, float]
     """CPU seconds of each client's run of one request."""
 
@@ -168,9 +167,7 @@ def steady(options: Options) -> Runs:
 
 
 def burst(options: Options) -> Runs:
-    if not options.ramps:
-        print("    this version's plans have no execute.load.ramp_s: benchbook's row has its default ramp")
-    return _crowd(options, 0.0 if options.ramps else None)
+    return _crowd(options, 0.0)
 
 
 def many(options: Options) -> Runs:

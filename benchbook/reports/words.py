@@ -44,10 +44,12 @@ def moment(at: datetime | None) -> str:
 
 
 def share(part: float | None) -> str:
-    """A share as a percentage."""
+    """A share as a percentage; near either end to a tenth, so that all and none are said of nothing else."""
     if part is None:
         return MISSING
-    return f"{100 * part:.1f} %" if 0 < part < 0.1 else f"{100 * part:.0f} %"
+    near = 0 < part < 0.1 or 0.9 < part < 1 - 1e-9
+    percent = f"{min(max(100 * part, 0.1), 99.9):.1f}".removesuffix(".0") if near else f"{100 * part:.0f}"
+    return f"{percent} %"
 
 
 def money(usd: float | None) -> str:

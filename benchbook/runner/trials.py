@@ -17,8 +17,28 @@ Make = Callable[[int, str, int], PlannedTrial]
 """(unit, phase, repetition) -> the trial, without its position: a unit is a prompt and a workload."""
 
 
+class _Indexed(Sequence[PlannedTrial]):
+    """A sequence that makes its items: `_at` is asked for places from 0 on alone."""
+
+    __slots__ = ()
+
+    def _at(self, place: int) -> PlannedTrial:
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedTrial: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PlannedTrial]: ...
+    def __getitem__(self, index: int | slice) -> PlannedTrial | Sequence[PlannedTrial]:
+        if isinstance(index, slice):
+            return [self._at(place) for place in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self._at(index % len(self))
+
+
 @dataclass(frozen=True, slots=True)
-class Lane(Sequence[PlannedTrial]):
+class Lane(_Indexed):
     """One target's trials in order, warm-up first.
 
     order: per trial, repetition * units + unit; warmup: how many of them are warm-up; offsets_ns: intended starts,
@@ -37,24 +57,15 @@ class Lane(Sequence[PlannedTrial]):
     def __len__(self) -> int:
         return len(self.order)
 
-    @overload
-    def __getitem__(self, index: int) -> PlannedTrial: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[PlannedTrial]: ...
-    def __getitem__(self, index: int | slice) -> PlannedTrial | Sequence[PlannedTrial]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index %= len(self)
-        repetition, unit = divmod(self.order[index], self.units)
-        trial = self.make(unit, "warmup" if index < self.warmup else "measured", repetition)
-        offset_ns = None if self.offsets_ns is None else self.offsets_ns[index]
-        return replace(trial, position=index * self.lanes + self.place, intended_offset_ns=offset_ns)
+    def _at(self, place: int) -> PlannedTrial:
+        repetition, unit = divmod(self.order[place], self.units)
+        trial = self.make(unit, "warmup" if place < self.warmup else "measured", repetition)
+        offset_ns = None if self.offsets_ns is None else self.offsets_ns[place]
+        return replace(trial, position=place * self.lanes + self.place, intended_offset_ns=offset_ns)
 
 
 @dataclass(frozen=True, slots=True)
-class Trials(Sequence[PlannedTrial]):
+class Trials(_Indexed):
     """All lanes' trials, by position. Lanes are of one length."""
 
     lanes: tuple[Lane, ...] = ()
@@ -66,14 +77,6 @@ class Trials(Sequence[PlannedTrial]):
         for row in zip(*self.lanes, strict=True):
             yield from row
 
-    @overload
-    def __getitem__(self, index: int) -> PlannedTrial: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[PlannedTrial]: ...
-    def __getitem__(self, index: int | slice) -> PlannedTrial | Sequence[PlannedTrial]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        row, lane = divmod(index % len(self), len(self.lanes))
+    def _at(self, place: int) -> PlannedTrial:
+        row, lane = divmod(place, len(self.lanes))
         return self.lanes[lane][row]

@@ -28,7 +28,17 @@ def test_a_number_has_three_digits_and_no_exponent(value: float | None, said: st
 
 
 @pytest.mark.parametrize(
-    ("part", "said"), [(None, "-"), (0.0, "0 %"), (0.0043, "0.4 %"), (0.0996, "10.0 %"), (0.25, "25 %"), (1.0, "100 %")]
+    ("part", "said"),
+    [
+        (None, "-"),
+        (0.0, "0 %"),
+        (0.0043, "0.4 %"),
+        (0.0996, "10 %"),
+        (0.25, "25 %"),
+        (229 / 230, "99.6 %"),
+        (0.99999, "99.9 %"),
+        (1.0, "100 %"),
+    ],
 )
 def test_a_share_is_a_percentage_and_a_small_one_is_not_nothing(part: float | None, said: str) -> None:
     assert words.share(part) == said
