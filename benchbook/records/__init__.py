@@ -44,6 +44,17 @@ from benchbook.records.kinds import (
     SPAN_KINDS,
     STATUSES,
 )
+from benchbook.records.teams import (
+    TEAM_KINDS,
+    TEAM_WORKLOADS,
+    Edge,
+    Limits,
+    Member,
+    Step,
+    Team,
+    ToolUse,
+    Tries,
+)
 
 __all__ = [
     "CHUNK_KINDS",
@@ -55,6 +66,8 @@ __all__ = [
     "RETRYABLE",
     "SPAN_KINDS",
     "STATUSES",
+    "TEAM_KINDS",
+    "TEAM_WORKLOADS",
     "Answer",
     "Call",
     "Case",
@@ -62,8 +75,11 @@ __all__ = [
     "Chunk",
     "Chunks",
     "Dataset",
+    "Edge",
     "Event",
     "Generated",
+    "Limits",
+    "Member",
     "Message",
     "ModelRequest",
     "Params",
@@ -71,10 +87,14 @@ __all__ = [
     "Price",
     "Score",
     "Span",
+    "Step",
     "Target",
+    "Team",
     "ToolCall",
     "ToolSpec",
+    "ToolUse",
     "Trial",
+    "Tries",
     "Turn",
     "Usage",
 ]
