@@ -81,7 +81,8 @@ def api_spans(trial: Trial) -> tuple[Span, ...]:
             reason = _reason(trial.calls[:index])
             spans.append(Span(f"{call.call_id}.wait", None, "rate_limit_wait", reason, free_ns, waited_ns))
         start_ns = max(call.taken_up_ns, waited_ns) if call.sent_ns is None else call.sent_ns
-        spans.append(Span(call.call_id, None, "model", call.model_requested, start_ns, call.closed_ns))
+        end_ns = call.closed_ns
+        spans.append(Span(call.call_id, None, "model", call.model_requested, start_ns, end_ns, call_id=call.call_id))
         free_ns = call.closed_ns
     return tuple(spans)
 

@@ -42,6 +42,8 @@ from benchbook.records.kinds import (
     PHASES,
     RETRYABLE,
     SPAN_KINDS,
+    SPAN_STATUSES,
+    STAMPED_BY,
     STATUSES,
 )
 from benchbook.records.teams import (
@@ -65,6 +67,8 @@ __all__ = [
     "PHASES",
     "RETRYABLE",
     "SPAN_KINDS",
+    "SPAN_STATUSES",
+    "STAMPED_BY",
     "STATUSES",
     "TEAM_KINDS",
     "TEAM_WORKLOADS",

@@ -157,7 +157,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One planned unit. `intended_offset_ns` (open loop only) counts from the start of the run's load."""
+    """One planned unit. `intended_offset_ns` (open loop only) counts from the start of the run's load; `team` is the
+    name of the team that works on it, "" where none does."""
 
     trial_id: str
     position: int
@@ -172,6 +173,7 @@ class PlannedTrial:
     prompt_sha256: str
     seed: int
     intended_offset_ns: int | None = None
+    team: str = ""
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES:

@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from benchbook.errors import RecordError
 from benchbook.records.asked import PlannedTrial, ToolCall
-from benchbook.records.kinds import ERROR_KINDS, EVENT_KINDS, SPAN_KINDS, STATUSES
+from benchbook.records.kinds import ERROR_KINDS, EVENT_KINDS, SPAN_KINDS, SPAN_STATUSES, STAMPED_BY, STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,10 @@ class Call:
     connect_parts  its parts in ns (CONNECT_PARTS), those that there were
     backoff_ns   waited before this attempt, retry arithmetic and Retry-After included
     turn         the turn of a conversation that it makes, from 1; attempts count from 1 in each
+    agent        the agent that made it, "" where there is none
+    target       the target that was asked, "" for the trial's own
+    span_id      its row among the trial's spans, None where that is `call_id`
+    stamped_by   who took its stamps, in STAMPED_BY
     """
 
     call_id: str
@@ -125,8 +129,14 @@ class Call:
     usage: Usage = field(default_factory=Usage)
     reported: Mapping[str, float] = field(default_factory=dict)
     """The provider's own timings in ms (`latency_ms`, `load_ms`, ...): cross-check, never a metric."""
+    agent: str = ""
+    target: str = ""
+    span_id: str | None = None
+    stamped_by: str = "transport"
 
     def __post_init__(self) -> None:
+        if self.stamped_by not in STAMPED_BY:
+            raise RecordError(f"a call's stamps are by {self.stamped_by!r}, which is not one of {STAMPED_BY}")
         if self.error_kind is not None and self.error_kind not in ERROR_KINDS:
             raise RecordError(f"error kind {self.error_kind!r} is not in ERROR_KINDS")
         if type(self.chunks) is not Chunks:
@@ -152,8 +162,48 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """One timed step inside a trial, of a kind in SPAN_KINDS; `parent_id` is the span around it, so a span and
+    those around it are one branch. model, tool, human_wait and rate_limit_wait cover time, the others group.
+
+    agent    whose step it is, "" where it is no agent's
+    status   in SPAN_STATUSES; `error` in one line, where it is not `ok`
+    call_id  of a model span: its call
+    input    tool: its arguments as JSON text; agent and step: the task
+    output   tool: what it brought; model, agent and step: the text; human_wait: the decision and its feedback
+    detail   further facts, few and JSON-able
+    """
+
+    span_id: str
+    parent_id: str | None
+    kind: str
+    name: str
+    started_ns: int
+    ended_ns: int
+    agent: str = ""
+    status: str = "ok"
+    error: str | None = None
+    call_id: str | None = None
+    input: str = ""
+    output: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in SPAN_KINDS:
+            raise RecordError(f"span kind {self.kind!r} is not one of {SPAN_KINDS}")
+        if self.status not in SPAN_STATUSES:
+            raise RecordError(f"span status {self.status!r} is not one of {SPAN_STATUSES}")
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """One finished trial: the planned unit, what became of it, and its calls in order of attempt."""
+    """One finished trial: the planned unit, what became of it, and its calls in order of attempt.
+
+    spans      an agent's timed steps, one `model` span a call among them; () where calls follow one another plainly
+    output     the final answer; None: the last call's text
+    reported   the agent SDK's own figures by name: cross-check, never a metric
+    end_state  what was reached, few facts and JSON-able
+    """
 
     planned: PlannedTrial
     status: str
@@ -164,6 +214,10 @@ class Trial:
     answers: tuple[Answer, ...] = ()
     error_kind: str | None = None
     error_message: str | None = None
+    spans: tuple[Span, ...] = ()
+    output: str | None = None
+    reported: Mapping[str, float] = field(default_factory=dict)
+    end_state: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -171,22 +225,12 @@ class Trial:
         if self.ended_ns < self.started_ns:
             raise RecordError(f"trial {self.planned.trial_id} ends before it starts")
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One timed step inside a trial, of a kind in SPAN_KINDS; `parent_id` is the span around it, so a span and
-    those around it are one branch. `agent` and `handoff` group, the others cover time."""
-
-    span_id: str
-    parent_id: str | None
-    kind: str
-    name: str
-    started_ns: int
-    ended_ns: int
-
-    def __post_init__(self) -> None:
-        if self.kind not in SPAN_KINDS:
-            raise RecordError(f"span kind {self.kind!r} is not one of {SPAN_KINDS}")
+    @property
+    def answer(self) -> str | None:
+        """The text that the trial came to; None where there is none."""
+        if self.output is not None:
+            return self.output
+        return self.answers[-1].text if self.answers else None
 
 
 @dataclass(frozen=True, slots=True)

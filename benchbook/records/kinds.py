@@ -9,7 +9,12 @@ PHASES = ("warmup", "measured")
 CHUNK_KINDS = ("text", "reasoning", "tool")
 CONNECT_PARTS = ("dns_ns", "tcp_ns", "tunnel_ns", "tls_ns")
 """What setting up a connection consists of, in this order. Through a proxy, dns and tcp are the proxy's."""
-SPAN_KINDS = ("agent", "model", "tool", "handoff", "human_wait", "rate_limit_wait")
+SPAN_KINDS = ("agent", "model", "tool", "handoff", "human_wait", "rate_limit_wait", "round", "node", "step")
+"""model, tool and the two waits cover time; the others only group: an agent's invocation, a tool call that runs an
+agent (handoff), the tool calls of one assistant message (round), a graph's or swarm's node, a workflow's step."""
+SPAN_STATUSES = ("ok", "error", "cancelled")
+STAMPED_BY = ("transport", "events")
+"""Who stamped a call's chunks: our transport as the bytes came in, or the SDK's stream events as they came out."""
 
 ERROR_KINDS: Mapping[str, str] = {
     "unresolved": "the host name has no address",

@@ -16,7 +16,7 @@ from itertools import accumulate, chain, groupby, repeat
 from operator import attrgetter, sub
 from typing import Any
 
-from benchbook.records import Answer, Call, Chunks, Event, PlannedTrial, ToolCall, Trial, Usage
+from benchbook.records import Answer, Call, Chunks, Event, PlannedTrial, Span, ToolCall, Trial, Usage
 
 Data = dict[str, Any]
 
@@ -29,6 +29,11 @@ def encode_trial(trial: Trial) -> Data:
         data["calls"] = [_encode_call(call) for call in trial.calls]
     if trial.answers:
         data["answers"] = [_encode_answer(answer) for answer in trial.answers]
+    if trial.spans:
+        data["spans"] = [_encode_span(span) for span in trial.spans]
+    for name in ("reported", "end_state"):
+        if name in data:
+            data[name] = {key: _number(value) for key, value in data[name].items()}
     return data
 
 
@@ -38,6 +43,10 @@ def decode_trial(data: Mapping[str, Any]) -> Trial:
     fields["planned"] = PlannedTrial(**_known(PlannedTrial, data["planned"]))
     fields["calls"] = tuple(_decode_call(call) for call in data.get("calls", ()))
     fields["answers"] = tuple(_decode_answer(answer) for answer in data.get("answers", ()))
+    if "spans" in data:
+        fields["spans"] = tuple(Span(**_known(Span, span)) for span in data["spans"])
+    if "reported" in data:
+        fields["reported"] = {name: _float(value) for name, value in data["reported"].items()}
     return Trial(**fields)
 
 
@@ -87,6 +96,13 @@ def _decode_call(data: Mapping[str, Any]) -> Call:
     return Call(**fields)
 
 
+def _encode_span(span: Span) -> Data:
+    data = _plain(span)
+    if "detail" in data:
+        data["detail"] = {name: _number(value) for name, value in span.detail.items()}
+    return data
+
+
 def _encode_answer(answer: Answer) -> Data:
     data = _plain(answer)
     if answer.tool_calls:
@@ -125,7 +141,7 @@ def _defaults(kind: type) -> Mapping[str, Any]:
 
 
 _DEFAULTS: Mapping[type, Mapping[str, Any]] = {
-    kind: _defaults(kind) for kind in (Trial, PlannedTrial, Call, Answer, Usage, Event)
+    kind: _defaults(kind) for kind in (Trial, PlannedTrial, Call, Answer, Usage, Span, Event)
 }
 
 

@@ -65,6 +65,7 @@ def trial_row(facts: RowFacts, trial: Trial, computed: Computed) -> Row:
         "provider": facts.provider,
         "model": facts.model,
         "workload": planned.workload,
+        "team": planned.team,
         "streamed": facts.streamed,
         "repetition": planned.repetition,
         "position": planned.position,
@@ -85,6 +86,7 @@ def trial_row(facts: RowFacts, trial: Trial, computed: Computed) -> Row:
         "wall_ms": (trial.ended_ns - trial.started_ns) / _NS_PER_MS,
         "price_date": facts.price_date,
         "finish_reason": None if last is None else last.finish_reason,
+        "end_state": _json(trial.end_state),
         **computed.values,
         "provenance": computed.provenance,
     }
@@ -99,8 +101,10 @@ def call_row(facts: RowFacts, trial: Trial, call: Call, computed: Computed) -> R
         "call_id": call.call_id,
         "turn": call.turn,
         "attempt": call.attempt,
-        "span_id": call.call_id,
-        "target": trial.planned.target,
+        "span_id": call.span_id or call.call_id,
+        "agent": call.agent,
+        "stamped_by": call.stamped_by,
+        "target": call.target or trial.planned.target,
         "provider": facts.provider,
         "phase": trial.planned.phase,
         "model_requested": call.model_requested,
@@ -162,9 +166,16 @@ def span_row(run_id: str, trial_id: str, span: Span) -> Row:
         "parent_id": span.parent_id,
         "kind": span.kind,
         "name": span.name,
+        "agent": span.agent,
+        "status": span.status,
+        "error": span.error,
+        "call_id": span.call_id,
         "started_ns": span.started_ns,
         "ended_ns": span.ended_ns,
         "duration_ms": (span.ended_ns - span.started_ns) / _NS_PER_MS,
+        "input": span.input,
+        "output": span.output,
+        "detail": _json(span.detail),
     }
 
 
@@ -253,6 +264,11 @@ def _unicode(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_unicode(item) for item in value)
     return value
+
+
+def _json(facts: Mapping[str, Any]) -> str:
+    """The facts as a JSON object."""
+    return json.dumps(dict(facts), ensure_ascii=False, default=str) if facts else "{}"
 
 
 def _offsets_us(call: Call, stamps: Iterable[int]) -> list[int] | None:

@@ -4,6 +4,8 @@ Version history of SCHEMA_VERSION
   1  first release
   2  table `events`; calls: dns_ms, tcp_ms, proxy_ms, tls_ms, the parts of connect_ms; runs: reason_codes, harness_*,
      schedule_lag_p99_ms, calibration_*, sweep_*; calls, responses: turn; trials: prompt_tokens_asked
+  3  spans: agent, status, error, call_id, own_ms, critical_ms, input, output, detail; calls: agent, stamped_by; trials:
+     team, the agents' columns from tool_calls to sdk_tokens_out, end_state
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _STRINGS = pa.map_(pa.string(), pa.string())
 _MS = pa.float64()
@@ -41,6 +43,23 @@ TOKEN_FIELDS = [
     ("tokens_out", _INT),
     ("tokens_reasoning", _INT),
     ("cost_usd", pa.float64()),
+]
+AGENT_FIELDS = [
+    ("tool_calls", _INT),
+    ("tool_rounds", _INT),
+    ("handoffs", _INT),
+    ("agents", _INT),
+    ("effort_ms", _MS),
+    ("model_effort_ms", _MS),
+    ("tool_effort_ms", _MS),
+    ("critical_path_ms", _MS),
+    ("parallel_speedup", pa.float64()),
+    ("handoff_ms", _MS),
+    ("sdk_model_ms", _MS),
+    ("sdk_tool_ms", _MS),
+    ("sdk_cycles", _INT),
+    ("sdk_tokens_in", _INT),
+    ("sdk_tokens_out", _INT),
 ]
 
 REASON = pa.struct(
@@ -131,6 +150,7 @@ TRIALS = pa.schema(
         ("provider", pa.string()),
         ("model", pa.string()),
         ("workload", pa.string()),
+        ("team", pa.string()),
         ("streamed", pa.bool_()),
         ("repetition", _INT),
         ("position", _INT),
@@ -154,10 +174,12 @@ TRIALS = pa.schema(
         ("human_wait_ms", _MS),
         ("rate_limit_wait_ms", _MS),
         ("orchestration_ms", _MS),
+        *AGENT_FIELDS,
         *METRIC_FIELDS,
         *TOKEN_FIELDS,
         ("price_date", pa.string()),
         ("finish_reason", pa.string()),
+        ("end_state", pa.string()),
         ("score", pa.float64()),
         ("provenance", _STRINGS),
     ]
@@ -171,6 +193,8 @@ CALLS = pa.schema(
         ("turn", _INT),
         ("attempt", _INT),
         ("span_id", pa.string()),
+        ("agent", pa.string()),
+        ("stamped_by", pa.string()),
         ("target", pa.string()),
         ("provider", pa.string()),
         ("phase", pa.string()),
@@ -232,9 +256,18 @@ SPANS = pa.schema(
         ("parent_id", pa.string()),
         ("kind", pa.string()),
         ("name", pa.string()),
+        ("agent", pa.string()),
+        ("status", pa.string()),
+        ("error", pa.string()),
+        ("call_id", pa.string()),
         ("started_ns", _NS),
         ("ended_ns", _NS),
         ("duration_ms", _MS),
+        ("own_ms", _MS),
+        ("critical_ms", _MS),
+        ("input", pa.string()),
+        ("output", pa.string()),
+        ("detail", pa.string()),
     ]
 )
 

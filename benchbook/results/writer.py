@@ -25,9 +25,11 @@ from benchbook.results.whole import sync_folder, write_whole
 DOCUMENT = "content"
 RECORD = "trial"
 EVENT = "event"
-JOURNAL_VERSION = 2
+JOURNAL_VERSION = 3
 """1  first release
-2  lines of events among those of trials; a reader of version 1 names them as damaged and passes over them"""
+2  lines of events among those of trials; a reader of version 1 names them as damaged and passes over them
+3  trials: spans, output, reported, end_state, planned.team; calls: agent, target, span_id, stamped_by; a reader of
+   version 2 passes over them"""
 _SYNC_EVERY_S = 1.0
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
 

@@ -6,7 +6,7 @@ A batch of trials at a time, so that a long run's tables are built in bounded me
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from benchbook.measure.cost import cost_usd, summed_usd
 from benchbook.measure.provenance import Known, Metrics, metrics_of, missing
 from benchbook.measure.timing import call_metrics, connect_metrics, trial_metrics
 from benchbook.measure.usage import trial_usage, usage_metrics
-from benchbook.records import Answer, Call, Event, PlannedTrial, Score, Trial
+from benchbook.records import Answer, Call, Event, PlannedTrial, Score, Target, Trial
 from benchbook.results import rows
 from benchbook.results.journal import JournalRun, Segment
 from benchbook.results.rows import Computed, Row, RowFacts
@@ -73,10 +73,9 @@ def batches(found: Source, size: int = BATCH) -> Iterator[tuple[int, Mapping[str
 def _batch_rows(found: Source, batch: Sequence[tuple[RowFacts, Trial]]) -> dict[str, list[Row]]:
     made: dict[str, list[Row]] = {name: [] for name in DERIVED}
     for facts, trial in batch:
-        price = found.plan.targets[trial.planned.target].price
-        spans, score = api_spans(trial), _score(found, trial)
+        spans, score = trial.spans or api_spans(trial), _score(found, trial)
         latencies = [call_metrics(call) for call in trial.calls]
-        costs = [cost_usd(price, call.usage) for call in trial.calls]
+        costs = [cost_usd(_target(found, trial, call).price, call.usage) for call in trial.calls]
         columns = _merged(
             trial_metrics(trial, latencies[-1] if latencies else None),
             usage_metrics(trial_usage(trial.calls)),
@@ -89,7 +88,7 @@ def _batch_rows(found: Source, batch: Sequence[tuple[RowFacts, Trial]]) -> dict[
         for call, times, cost in zip(trial.calls, latencies, costs, strict=True):
             known = metrics_of({"cost_usd": cost})
             columns = _merged(times, connect_metrics(call), usage_metrics(call.usage), known)
-            made["calls"].append(rows.call_row(facts, trial, call, columns))
+            made["calls"].append(rows.call_row(_of_call(found, facts, call), trial, call, columns))
         made["responses"] += [rows.response_row(facts, trial, call, answer) for call, answer in _kept(found, trial)]
     return made
 
@@ -138,13 +137,23 @@ def _merged(*parts: Metrics) -> Computed:
 
 def _score(found: Source, trial: Trial) -> Score | None:
     """The judgement of a successful trial's answer, None where there is none to judge or nothing to judge by."""
-    if trial.status != "success" or not trial.answers:
+    answer = trial.answer if trial.status == "success" else None
+    if answer is None:
         return None
     judged = found.cases.get((trial.planned.dataset, trial.planned.test_id), (None, None))[0]
     if judged is None:
         return None
-    judgement = judged(trial.answers[-1].text)
+    judgement = judged(answer)
     return Score(trial.planned.trial_id, judgement.scorer, judgement.value, judgement.passed, judgement.detail)
+
+
+def _target(found: Source, trial: Trial, call: Call) -> Target:
+    """Whom a call asked: a team's members may have targets of their own."""
+    return found.plan.targets[call.target or trial.planned.target]
+
+
+def _of_call(found: Source, facts: RowFacts, call: Call) -> RowFacts:
+    return replace(facts, provider=found.plan.targets[call.target].provider) if call.target else facts
 
 
 def _kept(found: Source, trial: Trial) -> Iterator[tuple[Call, Answer]]:

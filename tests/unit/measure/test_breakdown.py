@@ -129,9 +129,9 @@ TRIAL = Trial(PLANNED, "success", 0, 5, 100, (FIRST, SECOND))
 
 def test_spans_of_an_api_trial() -> None:
     assert api_spans(TRIAL) == (
-        Span("t.1", None, "model", "m", 10, 30),
+        Span("t.1", None, "model", "m", 10, 30, call_id="t.1"),
         Span("t.2.wait", None, "rate_limit_wait", "back-off after rate_limited", 30, 70),
-        Span("t.2", None, "model", "m", 75, 90),
+        Span("t.2", None, "model", "m", 75, 90, call_id="t.2"),
     )
     parts = breakdown_ns((5, 100), api_spans(TRIAL))
     assert parts == {"model": 35, "tool": 0, "human_wait": 0, "rate_limit_wait": 40, "orchestration": 20}
@@ -139,9 +139,9 @@ def test_spans_of_an_api_trial() -> None:
 
 def test_a_call_that_was_never_sent_counts_from_its_taking_up() -> None:
     lonely = replace(TRIAL, calls=(replace(FIRST, sent_ns=None),))
-    assert api_spans(lonely) == (Span("t.1", None, "model", "m", 5, 30),)
+    assert api_spans(lonely) == (Span("t.1", None, "model", "m", 5, 30, call_id="t.1"),)
     retried = replace(TRIAL, calls=(FIRST, replace(SECOND, sent_ns=None)))
-    assert api_spans(retried)[-1] == Span("t.2", None, "model", "m", 70, 90)
+    assert api_spans(retried)[-1] == Span("t.2", None, "model", "m", 70, 90, call_id="t.2")
 
 
 def test_a_wait_before_the_first_attempt_starts_with_the_trial() -> None:

@@ -13,11 +13,15 @@ from benchbook.records import (
     CHUNK_KINDS,
     ERROR_KINDS,
     PHASES,
+    SPAN_KINDS,
+    SPAN_STATUSES,
+    STAMPED_BY,
     STATUSES,
     Answer,
     Call,
     Chunk,
     PlannedTrial,
+    Span,
     ToolCall,
     Trial,
     Usage,
@@ -60,6 +64,27 @@ calls = st.builds(
     finish_reason=words,
     usage=usages,
     reported=st.dictionaries(text, floats, max_size=2),
+    agent=text,
+    target=text,
+    span_id=words,
+    stamped_by=st.sampled_from(STAMPED_BY),
+)
+facts = st.dictionaries(text, st.none() | st.booleans() | st.integers(-9, 9) | text | st.lists(text, max_size=2), max_size=2)
+spans = st.builds(
+    Span,
+    span_id=text,
+    parent_id=words,
+    kind=st.sampled_from(SPAN_KINDS),
+    name=text,
+    started_ns=stamps,
+    ended_ns=stamps,
+    agent=text,
+    status=st.sampled_from(SPAN_STATUSES),
+    error=words,
+    call_id=words,
+    input=text,
+    output=text,
+    detail=facts,
 )
 answers = st.builds(
     Answer,
@@ -86,6 +111,7 @@ plans = st.builds(
     prompt_sha256=text,
     seed=st.integers(0, 2**63 - 1),
     intended_offset_ns=st.none() | stamps,
+    team=text,
 )
 trials = st.builds(
     lambda length, **fields: Trial(ended_ns=fields["started_ns"] + length, **fields),
@@ -98,6 +124,10 @@ trials = st.builds(
     answers=st.lists(answers, max_size=2).map(tuple),
     error_kind=words,
     error_message=words,
+    spans=st.lists(spans, max_size=2).map(tuple),
+    output=words,
+    reported=st.dictionaries(text, floats, max_size=2),
+    end_state=facts,
 )
 
 
@@ -123,6 +153,13 @@ def test_fields_of_a_newer_journal_are_passed_over(make_trial) -> None:  # type:
     data["mood"] = "good"
     data["planned"]["mood"] = data["calls"][0]["mood"] = data["answers"][0]["mood"] = 1
     assert decode_trial(data) == make_trial(2)
+
+
+def test_a_trial_of_plain_calls_is_written_as_ever(make_trial) -> None:  # type: ignore[no-untyped-def]
+    data = encode_trial(make_trial(2))
+    assert not {"spans", "output", "reported", "end_state"} & data.keys()
+    assert not {"agent", "target", "span_id", "stamped_by"} & data["calls"][0].keys()
+    assert "team" not in data["planned"]
 
 
 @settings(max_examples=150)

@@ -10,18 +10,20 @@ import pytest
 from benchbook.errors import RecordError
 from benchbook.records import Answer, Event, ToolCall
 from benchbook.results.rows import Computed, RowFacts, call_row, event_row, response_row, table, trial_row
-from benchbook.results.schemas import CONNECT_FIELDS, METRIC_FIELDS, TABLES, TOKEN_FIELDS
+from benchbook.results.schemas import AGENT_FIELDS, CONNECT_FIELDS, METRIC_FIELDS, TABLES, TOKEN_FIELDS
 
 FACTS = RowFacts("r", 1_795_248_901_000_000_000, "openai", "m", streamed=True)
 NONE = Computed({}, {})
 COMPUTED = {name for name, _ in (*METRIC_FIELDS, *TOKEN_FIELDS)}
+AGENTS = {name for name, _ in AGENT_FIELDS}
 BREAKDOWN = {"model_ms", "tool_ms", "human_wait_ms", "rate_limit_wait_ms", "orchestration_ms"}
 
 
 def test_rows_have_every_column_that_is_not_computed(make_trial) -> None:  # type: ignore[no-untyped-def]
     trial = make_trial(1)
     call, answer = trial.calls[0], trial.answers[0]
-    assert set(TABLES["trials"].names) - set(trial_row(FACTS, trial, NONE)) == COMPUTED | BREAKDOWN | {"score"}
+    computed = COMPUTED | BREAKDOWN | AGENTS | {"score"}
+    assert set(TABLES["trials"].names) - set(trial_row(FACTS, trial, NONE)) == computed
     assert set(TABLES["calls"].names) - set(call_row(FACTS, trial, call, NONE)) == COMPUTED | {name for name, _ in CONNECT_FIELDS}
     assert set(TABLES["responses"].names) == set(response_row(FACTS, trial, call, answer))
 
