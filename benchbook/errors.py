@@ -8,6 +8,7 @@
     |   |-- UnknownRunError     a run id that no journal or table holds
     |   |-- QueryError          SQL that DuckDB refuses
     |   |-- CassetteError       a cassette that can't be read, or is none
+    |   |-- ApprovalError       a request for approval that is not there, or was decided already
     |   |-- BusyError           another run holds the results folder
     |   `-- StorageError        a folder that can't be written, a disk that is full
     |-- ProviderError           the provider's or the path's: becomes a row, never a traceback
@@ -75,6 +76,10 @@ class QueryError(UserError):
 
 class CassetteError(UserError):
     """A cassette that can't be read or written to."""
+
+
+class ApprovalError(UserError):
+    """A request for approval that no run has, or that was decided already."""
 
 
 class BusyError(UserError):

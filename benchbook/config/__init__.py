@@ -103,7 +103,9 @@ def _plan_error(error: ValidationError, source: str, lines: Lines) -> PlanError:
 
 def _place(parts: list[str]) -> Place:
     """Where the error is in the file: without the name of the kind, which pydantic puts in after a tagged field."""
-    return tuple(part for at, part in enumerate(parts) if at == 0 or parts[at - 1] not in ("load", "think_s"))
+    return tuple(
+        part for at, part in enumerate(parts) if at == 0 or parts[at - 1] not in ("load", "think_s", "approver")
+    )
 
 
 def _known_fields(place: tuple[str, ...]) -> str:
@@ -121,6 +123,8 @@ def _known_fields(place: tuple[str, ...]) -> str:
     model = models.get(place[0]) if len(place) == 2 else None
     if place[:2] == ("execute", "load") and len(place) == 3:
         return "each kind of load has fields of its own: see docs/FORMATS.md"
+    if place[:2] == ("execute", "approver") and len(place) == 3:
+        return "each kind of approver has fields of its own: see docs/FORMATS.md"
     if place[:2] == ("execute", "targets") and len(place) == 4:
         model = TargetSpec
     if place[:2] == ("execute", "breaker") and len(place) == 3:

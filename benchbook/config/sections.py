@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from benchbook.config.approvals import Approver
 from benchbook.config.limits import VerdictSpec
 from benchbook.config.loads import ClosedLoad, LoadSpec, Section, Think, is_open
 from benchbook.config.slos import trial_limits
@@ -133,6 +134,7 @@ class ExecuteSection(Section):
     simulator: str | None = None
     replay: ReplaySpec = ReplaySpec()
     budget_usd: float | None = Field(None, gt=0)
+    approver: Approver = None
     calibrate: bool | Annotated[float, Field(gt=0, le=60)] = True
 
     @model_validator(mode="after")
@@ -208,7 +210,9 @@ class PlanSpec(Section):
         number of trials that are not there.
         """
         unset = {
-            name for name in ("breaker", "think_s", "max_in_flight", "trials") if getattr(self.execute, name) is None
+            name
+            for name in ("approver", "breaker", "think_s", "max_in_flight", "trials")
+            if getattr(self.execute, name) is None
         }
         unset |= {"cache"} if self.execute.cache == "as_is" else set()
         unset |= {"on_full"} if self.execute.max_in_flight is None else set()

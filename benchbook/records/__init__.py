@@ -7,6 +7,7 @@ missing, and `provenance` says why. A record that contradicts itself can't be bu
 
 from __future__ import annotations
 
+from benchbook.records.approvals import VERDICTS, ApprovalRequest, Decision
 from benchbook.records.asked import (
     Case,
     Dataset,
@@ -72,13 +73,16 @@ __all__ = [
     "STATUSES",
     "TEAM_KINDS",
     "TEAM_WORKLOADS",
+    "VERDICTS",
     "Answer",
+    "ApprovalRequest",
     "Call",
     "Case",
     "Check",
     "Chunk",
     "Chunks",
     "Dataset",
+    "Decision",
     "Edge",
     "Event",
     "Generated",

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from benchbook import errors
 from benchbook.cli import VERBS, options, root
 from benchbook.cli.pipeline import RUN_FIELDS
-from benchbook.config import loads
+from benchbook.config import approvals, loads
 from benchbook.config import sections as config
 from benchbook.datasets.schema import _CASE_FIELDS, _HEADER_FIELDS
 from benchbook.history.views import question_texts
@@ -30,6 +30,7 @@ from benchbook.schedules import LOADS
 from benchbook.schedules.think import THINK
 from benchbook.scoring import SCORERS, scorer
 from benchbook.stages.verdicts import CODES
+from benchbook.workloads.approvers import APPROVERS
 from tests.documented import (
     OURS,
     PAGES,
@@ -249,7 +250,7 @@ def _plain(value: Any) -> Any:
 
 def test_every_section_and_load_is_documented() -> None:
     headings = re.findall(r"^### `([\w.]+)`$", section(FORMATS, "## Plan file"), re.MULTILINE)
-    assert set(headings) == {*SECTIONS, "execute.load", "execute.think_s"}
+    assert set(headings) == {*SECTIONS, "execute.load", "execute.think_s", "execute.approver"}
     sections = {field.alias or name for name, field in config.PlanSpec.model_fields.items() if not field.exclude}
     assert sections == {heading for heading in headings if "." not in heading}
     shapes = [row for row in rows(section(FORMATS, "### `execute.load`")) if len(row) == 3]
@@ -258,6 +259,10 @@ def test_every_section_and_load_is_documented() -> None:
     laws = rows(section(FORMATS, "### `execute.think_s`"))
     assert _documented_fields(laws) == _fields_by_kind(loads.ThinkSpec)
     assert [row[0].strip("`") for row in laws] == list(THINK)
+    approvers = rows(section(FORMATS, "### `execute.approver`"))
+    assert {row[0].strip("`") for row in approvers} == set(APPROVERS) == set(approvals.APPROVERS)
+    named = {kind: {*model.model_fields} - {"kind"} for kind, model in approvals.APPROVERS.items()}
+    assert all(named[kind] <= fields for kind, fields in _documented_fields(approvers).items())
 
 
 def _documented_fields(table: list[list[str]]) -> dict[str, set[str]]:
