@@ -33,6 +33,7 @@ from benchbook.config.sections import (
     TargetSpec,
     ValidateSection,
 )
+from benchbook.config.teams import TeamsSpec, read_team, require_targets, resolve_teams, team_of
 from benchbook.config.traces import arrivals_of, resolve_trace
 from benchbook.errors import PlanError
 from benchbook.records import Price
@@ -45,7 +46,8 @@ def thaw(frozen: Mapping[str, Any]) -> PlanSpec:
     spec = PlanSpec.model_validate(frozen["sections"])
     prices = {name: Price(**fields) for name, fields in frozen["prices"].items()}
     trace = arrivals_of(frozen["trace"]) if "trace" in frozen else None
-    return spec.model_copy(update={"source": frozen["source"], "prices": prices, "trace": trace})
+    teams = {name: tuple(team_of(part) for part in parts) for name, parts in frozen.get("teams", {}).items()}
+    return spec.model_copy(update={"source": frozen["source"], "prices": prices, "trace": trace, "teams": teams})
 
 
 def load_plan(path: str | Path, overrides: Sequence[str] = ()) -> PlanSpec:
@@ -78,7 +80,9 @@ def build_plan(document: Mapping[str, Any], source: str, lines: Lines | None = N
     }
     load = spec.execute.load
     trace = resolve_trace(load.file, source) if isinstance(load, TraceLoad) else None
-    return spec.model_copy(update={"source": source, "prices": prices, "trace": trace})
+    teams = resolve_teams(spec.execute.teams or TeamsSpec(), spec.execute.workloads, source)
+    require_targets(teams, {target.name: target.name in prices for target in spec.execute.targets})
+    return spec.model_copy(update={"source": source, "prices": prices, "trace": trace, "teams": teams})
 
 
 def to_yaml(spec: PlanSpec) -> str:
@@ -131,6 +135,8 @@ def _known_fields(place: tuple[str, ...]) -> str:
         model = BreakerSpec
     if place[:2] == ("store", "verdict") and len(place) == 3:
         model = VerdictSpec
+    if place[:2] == ("execute", "teams") and len(place) == 3:
+        model = TeamsSpec
     if place[:2] == ("execute", "replay") and len(place) == 3:
         model = ReplaySpec
     if model is None or place[-1] in model.model_fields:
@@ -151,11 +157,13 @@ __all__ = [
     "RequiresSection",
     "StoreSection",
     "TargetSpec",
+    "TeamsSpec",
     "ValidateSection",
     "VerdictSpec",
     "apply_overrides",
     "build_plan",
     "load_plan",
+    "read_team",
     "thaw",
     "to_yaml",
 ]

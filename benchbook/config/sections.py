@@ -10,8 +10,9 @@ from benchbook.config.approvals import Approver
 from benchbook.config.limits import VerdictSpec
 from benchbook.config.loads import ClosedLoad, LoadSpec, Section, Think, is_open
 from benchbook.config.slos import trial_limits
+from benchbook.config.teams import TeamsSpec, team_fields
 from benchbook.config.traces import Arrivals
-from benchbook.records import ERROR_KINDS, Params, Price, Target
+from benchbook.records import ERROR_KINDS, Params, Price, Target, Team
 
 SIMULATOR = "simulator"
 """The base_url that stands for the simulator which `execute` starts."""
@@ -115,7 +116,8 @@ class ValidateSection(Section):
 
 class ExecuteSection(Section):
     targets: tuple[TargetSpec, ...] = Field(min_length=1)
-    workloads: tuple[Literal["api", "session"], ...] = Field(("api",), min_length=1)
+    workloads: tuple[Literal["api", "session", "agent", "multi_agent", "workflow"], ...] = Field(("api",), min_length=1)
+    teams: TeamsSpec | None = None
     stream: bool = True
     load: LoadSpec = ClosedLoad()
     repetitions: int = Field(10, ge=1)
@@ -202,6 +204,8 @@ class PlanSpec(Section):
     source: str = Field("", exclude=True)
     prices: dict[str, Price] = Field(default_factory=dict, exclude=True)
     trace: Arrivals | None = Field(None, exclude=True)
+    teams: dict[str, tuple[Team, ...]] = Field(default_factory=dict, exclude=True)
+    """Workload -> its teams, of the workloads that run agents."""
 
     def measured(self) -> dict[str, Any]:
         """What the plan hash covers: the validate and execute sections and the resolved prices.
@@ -216,16 +220,26 @@ class PlanSpec(Section):
         }
         unset |= {"cache"} if self.execute.cache == "as_is" else set()
         unset |= {"on_full"} if self.execute.max_in_flight is None else set()
-        execute = self.execute.model_dump(mode="json", exclude={"budget_usd", "calibrate", *unset})
+        execute = self.execute.model_dump(mode="json", exclude={"budget_usd", "calibrate", "teams", *unset})
         prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}
         measured = {"validate": list(self.validate_.datasets), "execute": execute, "prices": prices}
+        if self.teams:
+            measured["teams"] = self.team_hashes()
         return measured if self.trace is None else measured | {"trace": self.trace.sha256}
+
+    def team_hashes(self) -> dict[str, list[str]]:
+        """Workload -> the hashes of its teams' files: another team is another measurement."""
+        return {workload: [team.sha256 for team in teams] for workload, teams in sorted(self.teams.items())}
 
     def frozen(self) -> dict[str, Any]:
         """The plan as a JSON-able dict that `thaw` reads back."""
         body = self.model_dump(mode="json", by_alias=True)
         prices = {name: price_fields(price) for name, price in sorted(self.prices.items())}
-        frozen = {"source": self.source, "sections": body, "prices": prices}
+        frozen: dict[str, Any] = {"source": self.source, "sections": body, "prices": prices}
+        if self.teams:
+            frozen["teams"] = {
+                workload: [team_fields(team) for team in teams] for workload, teams in self.teams.items()
+            }
         return frozen if self.trace is None else frozen | {"trace": self.trace.fields()}
 
     def load_fields(self) -> dict[str, Any]:

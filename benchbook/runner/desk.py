@@ -8,7 +8,7 @@ from benchbook.providers import Provider
 from benchbook.providers.calls import Asked, Outbox, RawCall, attempt
 from benchbook.providers.retry import RetryPolicy
 from benchbook.providers.transport import Transport
-from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Turn
+from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Team, Turn
 from benchbook.runner.decoder import Decoder
 from benchbook.runner.gate import Gate
 from benchbook.runner.lanes import Share
@@ -41,6 +41,9 @@ class Desk:
 
     def later(self, trial: PlannedTrial) -> tuple[Turn, ...]:
         return self._plan.prompts[trial.dataset, trial.test_id].rendered.later
+
+    def team(self, trial: PlannedTrial) -> Team:
+        return self._plan.team(trial)
 
     def provider(self, target: str) -> Provider:
         return self._providers[target]

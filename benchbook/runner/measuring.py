@@ -77,7 +77,7 @@ class Left:
 
     def skipped(self) -> Iterator[Trial]:
         """The rows of what is not tried."""
-        targets = {target for target, _, _ in self.skips}
+        targets = {unit[0] for unit in self.skips}
         for lane in self.plan.trials.lanes:
             if lane.target in targets:
                 yield from (_skipped(trial, self.skips[unit_of(trial)]) for trial in lane if self._is_skip(trial))

@@ -22,7 +22,8 @@ from benchbook.datasets import Rendered, render
 from benchbook.datasets.nonce import after_shared, at_start, nonce
 from benchbook.errors import PlanError
 from benchbook.providers import require_known
-from benchbook.records import Case, Dataset, ModelRequest, Params, PlannedTrial, Target, ToolSpec
+from benchbook.records import Case, Dataset, ModelRequest, Params, PlannedTrial, Target, Team, ToolSpec
+from benchbook.runner.teams import require_tools, team_of, ways_of
 from benchbook.runner.trials import Lane, Trials
 from benchbook.schedules import Load, load_of, starts_ns
 
@@ -59,6 +60,10 @@ class Plan:
     def own_requests(self) -> bool:
         """Whether each trial has a request of its own (a nonce in it), so that none can be prepared once per case."""
         return self.spec.execute.cache in ("cold", "shared_prefix")
+
+    def team(self, trial: PlannedTrial) -> Team:
+        """The team that works on this trial. Raises KeyError for a workload without agents."""
+        return team_of(self.spec.teams, trial)
 
     @property
     def load(self) -> Load:
@@ -98,6 +103,7 @@ def freeze(spec: PlanSpec, datasets: Sequence[Dataset]) -> Plan:
     """Expand `spec` over `datasets`. Raises PlanError where two datasets share a name or a provider is unknown."""
     _require_unique_names(spec, datasets)
     _require_workloads(spec, datasets)
+    require_tools(spec)
     targets = {target.name: target for target in spec.targets()}
     for target in targets.values():
         require_known(target)
@@ -140,12 +146,13 @@ def _require_unique_names(spec: PlanSpec, datasets: Sequence[Dataset]) -> None:
 
 def _require_workloads(spec: PlanSpec, datasets: Sequence[Dataset]) -> None:
     """A conversation needs the workload that holds one; a single prompt is a conversation of one turn."""
-    if "api" not in spec.execute.workloads:
+    single = next((name for name in spec.execute.workloads if name != "session"), None)
+    if single is None:
         return
     for dataset in datasets:
         for case in dataset.cases:
             if len(case.turns) > 1:
-                what = f"case {case.id} has {len(case.turns)} turns, and the workload api asks once"
+                what = f"case {case.id} has {len(case.turns)} turns, and the workload {single} asks once"
                 raise PlanError(dataset.path or dataset.name, what, "plan it with execute.workloads: [session]")
 
 
@@ -179,7 +186,7 @@ def _prompt(dataset: Dataset, case: Case) -> Prompt:
 
 def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mapping[tuple[str, str], Prompt]) -> str:
     """What must be equal for two runs to be comparable: prompts, parameters, streaming, workloads, load, delay,
-    and a breaker where there is one: it changes what is offered.
+    teams where agents work, and a breaker where there is one: it changes what is offered.
 
     Target names, models, addresses, prices, seeds and repetitions are not in it: they are what is compared.
     """
@@ -190,6 +197,7 @@ def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mappi
             asked.add((prompt.rendered.prompt_sha256, repr(params), target.stream))
     execute = spec.execute
     breaker = {} if execute.breaker is None else {"breaker": execute.breaker.model_dump(mode="json")}
+    teams = {"teams": spec.team_hashes()} if spec.teams else {}
     return digest(
         {
             "asked": sorted(asked),
@@ -197,6 +205,7 @@ def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mappi
             "load": execute.load.model_dump(mode="json"),
             "delay_s": execute.delay_s,
             **breaker,
+            **teams,
             **_pacing(spec),
         }
     )
@@ -225,7 +234,8 @@ def _expand(plan: Plan) -> Trials:
 def _lane(plan: Plan, target: Target, place: tuple[int, int]) -> Lane:
     """One target's trials in order, warm-up first, with intended starts for an open loop."""
     execute = plan.spec.execute
-    units = [(prompt, workload) for prompt in plan.prompts.values() for workload in execute.workloads]
+    ways = ways_of(plan.spec)
+    units = [(prompt, way) for prompt in plan.prompts.values() for way in ways]
     load = plan.load
     count = execute.trials if load.count is None else load.count
     order = _shuffled(plan, target, "warmup", _codes(len(units), range(execute.warmup)))
@@ -236,8 +246,8 @@ def _lane(plan: Plan, target: Target, place: tuple[int, int]) -> Lane:
         order += _cycled(plan, target, len(units), count)
 
     def make(unit: int, phase: str, repetition: int) -> PlannedTrial:
-        prompt, workload = units[unit]
-        return _trial(plan, (prompt, target, workload, phase, repetition))
+        prompt, way = units[unit]
+        return _trial(plan, (prompt, target, way, phase, repetition))
 
     seed = derived_seed(execute.seed, "arrivals", target.name)
     offsets = starts_ns(load, warmup, len(order) - warmup, seed)
@@ -267,9 +277,11 @@ def _cycled(plan: Plan, target: Target, units: int, count: int) -> array[int]:
     return order[:count]
 
 
-def _trial(plan: Plan, unit: tuple[Prompt, Target, str, str, int]) -> PlannedTrial:
-    prompt, target, workload, phase, repetition = unit
-    identity = (prompt.dataset.name, prompt.case.id, target.name, workload, phase, repetition)
+def _trial(plan: Plan, unit: tuple[Prompt, Target, tuple[str, str], str, int]) -> PlannedTrial:
+    prompt, target, (workload, team), phase, repetition = unit
+    identity: tuple[object, ...] = (prompt.dataset.name, prompt.case.id, target.name, workload, phase, repetition)
+    if team:
+        identity = (*identity, team)
     return PlannedTrial(
         trial_id=digest(identity)[:16],
         position=0,
@@ -283,4 +295,5 @@ def _trial(plan: Plan, unit: tuple[Prompt, Target, str, str, int]) -> PlannedTri
         phase=phase,
         prompt_sha256=prompt.rendered.prompt_sha256,
         seed=derived_seed(plan.spec.execute.seed, *identity),
+        team=team,
     )

@@ -16,6 +16,7 @@ from benchbook.providers.http import split_url
 from benchbook.providers.transport import Transport
 from benchbook.records import PlannedTrial, Target
 from benchbook.runner.plan import Plan, Prompt
+from benchbook.runner.teams import team_named, unable, ways_of
 
 _CONNECT_S = 5.0
 LISTING_NS = 10_000_000_000
@@ -48,12 +49,12 @@ async def _connect_problem(url: str) -> str | None:
     return None
 
 
-Unit = tuple[str, str, str]
-"""What trials of one kind have in common: target, dataset, test id."""
+Unit = tuple[str, str, str, str, str]
+"""What trials of one kind have in common: target, dataset, test id, workload, team."""
 
 
 def unit_of(trial: PlannedTrial) -> Unit:
-    return trial.target, trial.dataset, trial.test_id
+    return trial.target, trial.dataset, trial.test_id, trial.workload, trial.team
 
 
 async def skip_reasons(
@@ -64,16 +65,35 @@ async def skip_reasons(
         *(_unavailable(target, providers[name], transport) for name, target in plan.targets.items())
     )
     missing = dict(zip(plan.targets, unavailable, strict=True))
+    can = {name: providers[name].capabilities() for name in plan.targets}
     reasons: dict[Unit, str] = {}
     notes: dict[str, None] = {}
     for name, target in plan.targets.items():
-        can = providers[name].capabilities()
-        for key, prompt in plan.prompts.items():
-            reason = missing[name] or incapable(plan, target, prompt, can)
-            if reason:
-                reasons[name, *key] = reason
-                notes[f"{name}: skipped, {reason}"] = None
+        for way in ways_of(plan.spec):
+            unfit = missing[name] or _unfit(plan, name, way, (missing, can))
+            for key, prompt in plan.prompts.items():
+                reason = unfit or incapable(plan, target, prompt, can[name])
+                if reason:
+                    reasons[name, *key, *way] = reason
+                    notes[f"{name}: skipped, {reason}"] = None
     return reasons, tuple(notes)
+
+
+def _unfit(
+    plan: Plan, name: str, way: tuple[str, str], known: tuple[Mapping[str, str | None], Mapping[str, Capabilities]]
+) -> str | None:
+    """Why the way's team can't work with that target and those that its members name, or None. known: by target, what
+    is not offered, and what each can do."""
+    team = team_named(plan.spec.teams, *way)
+    if team is None:
+        return None
+    missing, can = known
+    for member in team.members:
+        used = member.target or name
+        reason = missing[used] or unable(team, plan.targets[used], can[used])
+        if reason:
+            return reason
+    return None
 
 
 def incapable(plan: Plan, target: Target, prompt: Prompt, can: Capabilities) -> str | None:

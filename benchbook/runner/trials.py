@@ -14,7 +14,7 @@ from typing import overload
 from benchbook.records import PlannedTrial
 
 Make = Callable[[int, str, int], PlannedTrial]
-"""(unit, phase, repetition) -> the trial, without its position: a unit is a prompt and a workload."""
+"""(unit, phase, repetition) -> the trial, without its position: a unit is a prompt, a workload and its team."""
 
 
 class _Indexed(Sequence[PlannedTrial]):

@@ -41,7 +41,7 @@ class Assignment:
 
     segment: the number of its journal segment; session: that of the first segment of this session; again: the
     journal already holds trials of this run, which are not done twice; origins_ns: see `Left`; skips: rows of target,
-    dataset, test id, reason; notes: events to begin the segment with, without their time.
+    dataset, test id, workload, team, reason; notes: events to begin the segment with, without their time.
     """
 
     results: str
@@ -53,7 +53,7 @@ class Assignment:
     addresses: Mapping[str, str]
     facts: Mapping[str, Any]
     origins_ns: Mapping[str, int]
-    skips: tuple[tuple[str, str, str, str], ...] = ()
+    skips: tuple[tuple[str, str, str, str, str, str], ...] = ()
     again: bool = False
     notes: tuple[Mapping[str, Any], ...] = ()
 
@@ -118,7 +118,9 @@ class _Worker:
             done.add(trial.planned.trial_id)
             if segment.number >= mine.session and everything.holds(trial.planned, share):
                 earlier.append(replace(trial, answers=()))
-        skips = {(target, dataset, test): why for target, dataset, test, why in mine.skips}
+        skips = {
+            (target, dataset, test, workload, team): why for target, dataset, test, workload, team, why in mine.skips
+        }
         return Left(plan, frozenset(done), skips, mine.origins_ns), earlier
 
     def _progress(self, left: Left, share: Share, earlier: list[Trial]) -> Progress:

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from benchbook.providers import Provider
 from benchbook.providers.calls import Asked, RawCall
 from benchbook.providers.retry import RetryPolicy
-from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Trial, Turn
+from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Team, Trial, Turn
 
 WORKLOADS: Mapping[str, str] = {
     "api": "benchbook.workloads.api",
@@ -45,6 +45,10 @@ class Desk(Protocol):
 
     def later(self, trial: PlannedTrial) -> tuple[Turn, ...]:
         """The user's turns after the one that `request` asks."""
+        ...
+
+    def team(self, trial: PlannedTrial) -> Team:
+        """Who works on this trial. Raises KeyError for a workload without agents."""
         ...
 
     def provider(self, target: str) -> Provider: ...
