@@ -22,7 +22,7 @@ Over = Callable[[int], None]
 
 
 class Receiving:
-    """An answer as it comes in; httptools calls the `on_` methods with the segment's stamp in `stamp`."""
+    """An answer as it comes in; httptools calls what begins with `on_`, with the segment's stamp in `stamp`."""
 
     __slots__ = (
         "closed_ns",
@@ -46,7 +46,6 @@ class Receiving:
     def __init__(self, done: asyncio.Future[None], over: Over | None = None) -> None:
         self.done = done
         self.over = over
-        self.parser = httptools.HttpResponseParser(self)
         self.stamp = 0
         self.sent_ns = 0
         self.closed_ns = 0
@@ -60,6 +59,7 @@ class Receiving:
         self.keep_alive = False
         self.error_kind: str | None = None
         self.error_message: str | None = None
+        self.parser = httptools.HttpResponseParser(self)
 
     def on_message_begin(self) -> None:
         if self.complete:
@@ -77,9 +77,19 @@ class Receiving:
         if status >= 200:
             self.status = status
 
-    def on_body(self, body: bytes) -> None:
-        self.piece_at_ns.append(self.stamp)
-        self.piece_bodies.append(body)
+    @property
+    def on_body(self) -> Callable[[bytes], None]:
+        """Takes a piece of the body. httptools asks for it once, and then calls the list itself, thousands of times
+        a second; `stamped` gives the pieces of a segment their stamp, all at once."""
+        return self.piece_bodies.append
+
+    def stamped(self) -> None:
+        """The pieces without a stamp get that of the segment which brought them."""
+        missing = len(self.piece_bodies) - len(self.piece_at_ns)
+        if missing == 1:
+            self.piece_at_ns.append(self.stamp)
+        elif missing:
+            self.piece_at_ns += [self.stamp] * missing
 
     def on_message_complete(self) -> None:
         if self.status is None:  # 1xx: not the answer yet
@@ -158,8 +168,10 @@ class Connection(asyncio.Protocol):
         try:
             receiving.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            receiving.stamped()
             self._broken(receiving, error)
             return
+        receiving.stamped()
         if receiving.complete:
             self._finish(stamp, None, None)
 

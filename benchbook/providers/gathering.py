@@ -22,6 +22,9 @@ from benchbook.wire.events import (
 )
 
 
+_NOTHING = Usage()
+
+
 class Gathering:
     """What the events have said so far. Chunks are kept of streamed answers only."""
 
@@ -34,7 +37,7 @@ class Gathering:
         self._at_ns: list[int] = []
         self._sizes: list[int] = []
         self._kinds: list[str] = []
-        self.usage = Usage()
+        self.usage = _NOTHING
         self.reported: dict[str, float] = {}
         self.model: str | None = None
         self.system_fingerprint: str | None = None
@@ -123,6 +126,8 @@ def _size(text: str) -> int:
 
 def merged(before: Usage, after: Usage) -> Usage:
     """Counts as last reported: a later report replaces only what it names (a stream may report in two parts)."""
+    if before is _NOTHING:
+        return after
     newest: dict[str, Any] = {
         part.name: getattr(after, part.name) if getattr(after, part.name) is not None else getattr(before, part.name)
         for part in fields(Usage)

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from benchbook.providers.gathering import Gathering
 from benchbook.wire import Reader
-from benchbook.wire.shapes import Shape, shape_of
+from benchbook.wire.events import Event
+from benchbook.wire.shapes import KINDS, Shape, shape_of
 
 SLICE_BYTES = 4096
 """Fed to a reader at once: about a quarter of a millisecond of work."""
@@ -34,13 +35,17 @@ class Skimming:
         """Read the pieces; a slice of work, at most a few thousand bytes, per item. Raises WireError."""
         place = 0
         while place < len(pieces):
-            taken = self._bulk(stamps[place : place + _RUN], pieces[place : place + _RUN])
-            if taken:
+            if taken := self._bulk(stamps[place : place + _RUN], pieces[place : place + _RUN]):
                 place += taken
                 yield
+                continue
+            stamp, piece = stamps[place], pieces[place]
+            boundary = self._reader.boundary
+            if boundary is None or piece.find(boundary) in (-1, len(piece) - len(boundary)):
+                yield from self._sliced(stamp, piece)
             else:
-                yield from self._one(stamps[place], pieces[place])
-                place += 1
+                yield from self._cut(stamp, piece, boundary)
+            place += 1
 
     def _bulk(self, stamps: Sequence[int], pieces: Sequence[bytes]) -> int:
         """Read the pieces at the head, each a frame of the known shape, in one go; how many were read."""
@@ -56,15 +61,11 @@ class Skimming:
         self._gathering.take_texts(shape.kind, texts, stamps[:end])
         return end
 
-    def _one(self, stamp: int, piece: bytes) -> Iterator[None]:
-        """A piece by itself: frame by frame where it can be cut into frames, else slice by slice."""
-        boundary = self._reader.boundary
-        if boundary is None or piece.find(boundary) in (-1, len(piece) - len(boundary)):
-            yield from self._frame(stamp, piece)
-            return
+    def _cut(self, stamp: int, piece: bytes, boundary: bytes) -> Iterator[None]:
+        """A piece of several frames, frame by frame."""
         *frames, rest = piece.split(boundary)
         if not self._reader.at_rest:  # the end of a frame that began in an earlier piece
-            yield from self._frame(stamp, frames.pop(0) + boundary)
+            yield from self._sliced(stamp, frames.pop(0) + boundary)
         whole = [frame + boundary for frame in frames]
         place = 0
         while place < len(whole):
@@ -73,27 +74,32 @@ class Skimming:
             if taken:
                 yield
             else:
-                yield from self._frame(stamp, whole[place])
+                yield from self._sliced(stamp, whole[place])
             place += taken or 1
         if rest:
-            yield from self._frame(stamp, rest)
+            yield from self._sliced(stamp, rest)
 
-    def _frame(self, stamp: int, frame: bytes) -> Iterator[None]:
-        """Bytes for the reader: a frame, as a rule; it may show the shape of those to come."""
-        if len(frame) > SLICE_BYTES:
-            for start in range(0, len(frame), SLICE_BYTES):
-                self._take(self._reader.feed(frame[start : start + SLICE_BYTES]), stamp)
-                yield
+    def _sliced(self, stamp: int, frame: bytes) -> Iterator[None]:
+        """Bytes for the reader: a frame, as a rule."""
+        if len(frame) <= SLICE_BYTES:
+            self._frame(stamp, frame)
+            yield
             return
-        whole = self._reader.at_rest
-        events = self._reader.feed(frame)
+        for start in range(0, len(frame), SLICE_BYTES):
+            self._take(self._reader.feed(frame[start : start + SLICE_BYTES]), stamp)
+            yield
+
+    def _frame(self, stamp: int, frame: bytes) -> None:
+        """A short frame, which may show the shape of those to come."""
+        reader = self._reader
+        whole = self._tries and reader.at_rest
+        events = reader.feed(frame)
         self._take(events, stamp)
-        yield
-        if whole and self._tries and len(events) == 1 and self._reader.at_rest and self._reader.boundary is not None:
-            found = shape_of(frame, events[0], self._reader)
+        if whole and len(events) == 1 and type(events[0]) in KINDS and reader.at_rest and reader.boundary is not None:
+            found = shape_of(frame, events[0], reader)
             if found is not None:
                 self._shape, self._tries = found, self._tries - 1
 
-    def _take(self, events: Sequence[object], stamp: int) -> None:
+    def _take(self, events: Sequence[Event], stamp: int) -> None:
         for event in events:
-            self._gathering.take(event, stamp)  # type: ignore[arg-type]
+            self._gathering.take(event, stamp)

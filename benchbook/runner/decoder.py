@@ -34,7 +34,7 @@ class Decoder:
 
     def __init__(self, bodies: str = "all") -> None:
         self._bodies = bodies
-        self._waiting: deque[tuple[RawCall, int, asyncio.Future[Decoded]]] = deque()
+        self._waiting: deque[tuple[RawCall, int, int, asyncio.Future[Decoded]]] = deque()
         self._bytes = 0
         self._more = asyncio.Event()
         self._on_room: list[Callable[[], None]] = []
@@ -42,8 +42,9 @@ class Decoder:
     async def decode(self, raw: RawCall) -> Decoded:
         """The call's record and answer, once its turn has come."""
         future: asyncio.Future[Decoded] = asyncio.get_running_loop().create_future()
-        self._waiting.append((raw, monotonic_ns(), future))
-        self._bytes += raw.received
+        received = raw.received
+        self._waiting.append((raw, received, monotonic_ns(), future))
+        self._bytes += received
         self._more.set()
         return await future
 
@@ -68,7 +69,7 @@ class Decoder:
             self._more.clear()
 
     async def _next(self, busy: Callable[[], bool]) -> None:
-        raw, _, future = self._waiting.popleft()
+        raw, received, _, future = self._waiting.popleft()
         decoding = Decoding(raw, bodies=self._bodies)
         try:
             while not decoding.step(SLICE_NS):
@@ -79,7 +80,7 @@ class Decoder:
         except Exception as error:  # noqa: BLE001 - a defect in decoding belongs to the trial that waits for it
             if not future.done():
                 future.set_exception(error)
-        self._bytes -= raw.received
+        self._bytes -= received
         if self._on_room and not self.full:
             waiting, self._on_room = self._on_room, []
             for call in waiting:
@@ -91,7 +92,7 @@ class Decoder:
             return False
         if len(self._waiting) > _MOST_CALLS or self._bytes > _MOST_BYTES:
             return True
-        return monotonic_ns() - self._waiting[0][1] > _OLDEST_NS
+        return monotonic_ns() - self._waiting[0][2] > _OLDEST_NS
 
 
 def _input_waits(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:

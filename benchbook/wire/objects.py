@@ -59,7 +59,9 @@ def child(source: Object, key: str) -> Object:
 
 
 def children(source: Object, key: str) -> list[Object]:
-    values = _field(source, key, list, [])
+    values = source.get(key)
+    if type(values) is not list:
+        values = _field(source, key, list, [])
     for value in values:
         if type(value) is not dict:
             raise WireError(f"{key} holds something that is not an object: {excerpt(repr(values))}")
@@ -68,6 +70,9 @@ def children(source: Object, key: str) -> list[Object]:
 
 def count(source: Object, key: str) -> int | None:
     """A whole number, also where it is written as 12.0."""
+    value = source.get(key)
+    if type(value) is int:
+        return value
     value = number(source, key)
     if value is not None and value != int(value):
         raise WireError(f"{key} is not a whole number: {value}")

@@ -177,25 +177,26 @@ class _Interpreter:
             return (Ended(),)
         return self._chunk(load(data)) if data else ()
 
-    def _chunk(self, source: Object) -> Iterator[Event]:
+    def _chunk(self, source: Object) -> list[Event]:
         if source.get("error"):
-            yield _failed(source)
-            return
+            return [_failed(source)]
+        events: list[Event] = []
         choices = [choice for choice in children(source, "choices") if not choice.get("index")]
         if not self._started and (choices or source.get("id") or source.get("model")):
             self._started = True
-            yield _started(source)
+            events.append(_started(source))
         for choice in choices:
             delta = child(choice, "delta")
             if delta:
-                yield from _content(delta)
+                events += _content(delta)
                 if delta.get("tool_calls"):
                     for call in children(delta, "tool_calls"):
-                        yield from self._call(call)
+                        events += self._call(call)
             if choice.get("finish_reason"):
-                yield from _finished(choice)
+                events += _finished(choice)
         if source.get("usage"):
-            yield from _used(source)
+            events += _used(source)
+        return events
 
     def _call(self, call: Object) -> Iterator[Event]:
         function, call_id = child(call, "function"), text(call, "id")

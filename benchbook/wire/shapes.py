@@ -35,15 +35,13 @@ class Shape:
     def texts(self, frames: Sequence[bytes]) -> list[str] | None:
         """The texts of frames of this shape; None where any of them is not before + non-empty JSON string + after.
 
-        All at once: joined, the frames are cut where one's end meets the next one's beginning. If the lengths of
-        what is left agree, each cut lies between two frames, and so every frame has this shape.
+        All at once: what is left of each frame between the two is put between them again, and if that makes the same
+        bytes, of the same lengths, then every frame has this shape.
         """
         before, after = self.before, self.after
-        around = len(before) + len(after)
-        if not (frames[0].startswith(before) and frames[-1].endswith(after)):
-            return None
-        parts = b"".join(frames)[len(before) : -len(after)].split(after + before)
-        if [len(part) + around for part in parts] != list(map(len, frames)):
+        start, end = len(before), -len(after)
+        parts = [frame[start:end] for frame in frames]
+        if b"%b%b%b" % (before, (after + before).join(parts), after) != b"".join(frames):
             return None
         try:
             texts: list[str] = orjson.loads(b'["%b"]' % b'","'.join(parts))

@@ -23,7 +23,7 @@ STAYED_OPEN = "the target's breaker stayed open until the trial's time was up"
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What is asked. name: call ids are it and the attempt's number; stamps and the deadline are monotonic ns;
-    chance: of the back-off's jitter; last: whether the trial is over with its answer; waited_ns: for the target's
+    seed: of the back-off's jitter; last: whether the trial is over with its answer; waited_ns: for the target's
     breaker, before the first attempt."""
 
     name: str
@@ -32,7 +32,7 @@ class Ask:
     intended_ns: int
     taken_up_ns: int
     deadline_ns: int
-    chance: Random
+    seed: int
     turn: int = 1
     last: bool = True
     waited_ns: int = 0
@@ -48,7 +48,7 @@ def first_ask(planned: PlannedTrial, desk: Desk, slot: Slot, *, name: str, last:
         intended_ns=slot.intended_ns,
         taken_up_ns=started_ns,
         deadline_ns=started_ns + round(desk.timeout_s * SECOND_NS),
-        chance=Random(planned.seed),  # noqa: S311
+        seed=planned.seed,
         last=last,
     )
 
@@ -66,6 +66,7 @@ async def ask(desk: Desk, slot: Slot, one: Ask) -> Told:
     """Attempts until success, a failure that no retry mends, or the deadline."""
     told = Told([], [])
     backoff_ns = one.waited_ns
+    chance: Random | None = None
     while True:
         number = len(told.calls) + 1
         asked = Asked(
@@ -82,7 +83,10 @@ async def ask(desk: Desk, slot: Slot, one: Ask) -> Told:
         call, answer = await desk.decode(raw)
         told.calls.append(call)
         told.answers.append(answer)
-        decision = desk.retries.decide(call, number, one.chance, one.deadline_ns)
+        if call.error_kind is None:
+            return told
+        chance = chance or Random(one.seed)  # noqa: S311
+        decision = desk.retries.decide(call, number, chance, one.deadline_ns)
         if decision.wait_s is None:
             told.reason = decision.reason
             return told
