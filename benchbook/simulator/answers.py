@@ -1,20 +1,21 @@
-"""What the simulated model says: an echo, a script, or a dataset's expected answer; and its tool calls.
+"""What the simulated model says: a script's line, an echo, texts, or a dataset's expected answer; and its tool calls.
 
 Whether a looked-up answer is right depends on (seed, model, prompt) alone, so a repetition gets the same
-answer, as from a model at temperature 0. A wrong answer holds no expected text of its case.
+answer, as from a model at temperature 0; a script lapses anew each time. A wrong answer holds no expected text.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchbook.datasets.nonce import without
 from benchbook.records import Case, Dataset, ModelRequest, ToolCall
 from benchbook.simulator.laws import chance, last_question
 from benchbook.simulator.profile import Law, Lookup, Profile, Scripted
+from benchbook.simulator.scripts import Line, Scripts
 
 _OPENINGS = (
     "Let me go through this carefully before I commit to a result.",
@@ -55,14 +56,25 @@ class Speaker:
 
     def __init__(self, profile: Profile) -> None:
         self._seed = profile.seed
+        self._scripts = {law.scripts: Scripts(law.scripts, profile.folder) for law in profile.laws() if law.scripts}
         self._books = {
             law.answers.datasets: read_book(law.answers.datasets, profile.folder)
             for law in profile.laws()
             if isinstance(law.answers, Lookup)
         }
 
+    def line(self, law: Law, request: ModelRequest, prompt: str) -> Line | None:
+        """What the law's scripts have for a request: the same whenever it is asked."""
+        return self._scripts[law.scripts].line(request, prompt) if law.scripts else None
+
+    def recite(self, law: Law, line: Line, key: tuple[str, str, int]) -> Reply:
+        """A script's line, or an evasion in its place where (model, prompt, nth) is one of the law's lapses."""
+        if line.sure or chance(self._seed, "lapse", *key).random() >= law.lapses:
+            return Reply(line.text, line.calls, case=line.case)
+        return Reply(chance(self._seed, "evasion", *key).choice(_EVASIONS), case=line.case, correct=False)
+
     def reply(self, law: Law, request: ModelRequest, prompt: str, nth: int) -> Reply:
-        """The reply to a request; `nth` counts how often its prompt was seen, from 0."""
+        """The reply to a request without a script; `nth` counts how often its prompt was seen, from 0."""
         calling = _tool_turn(law, request, prompt)
         if calling is not None:
             return calling
@@ -85,6 +97,21 @@ class Speaker:
         alone = entry.verbatim if lookup.verbatim == "auto" else lookup.verbatim == "always"
         text = entry.right if alone else f"{random.choice(_OPENINGS)} The answer is {entry.right}"
         return Reply(text, case=entry.case, correct=True)
+
+
+def carried(reply: Reply, wire: str, *, streamed: bool) -> Reply:
+    """The reply as the wire can carry it: where a call's arguments are an object, a text that is none becomes one."""
+    if wire == "openai_chat" or (streamed and wire != "ollama_chat"):
+        return reply
+    return replace(reply, calls=tuple(replace(call, arguments=_object_text(call.arguments)) for call in reply.calls))
+
+
+def _object_text(arguments: str) -> str:
+    try:
+        whole = isinstance(json.loads(arguments or "{}"), dict)
+    except json.JSONDecodeError:
+        whole = False
+    return arguments if whole else json.dumps({"broken": arguments})
 
 
 def _scripted(script: Scripted, question: str, nth: int) -> str:
@@ -112,12 +139,14 @@ def _tool_turn(law: Law, request: ModelRequest, prompt: str) -> Reply | None:
 
 
 def _rounds(request: ModelRequest) -> int:
-    """How many times the model has called tools since the last user message."""
-    rounds = 0
+    """How many times the model has called tools since the last user message. Calls in a row are one time: some wires
+    send each in a message of its own."""
+    rounds, inside = 0, False
     for message in reversed(request.messages):
         if message.role == "user":
             break
-        rounds += bool(message.tool_calls)
+        rounds += bool(message.tool_calls) and not inside
+        inside = bool(message.tool_calls)
     return rounds
 
 

@@ -1,7 +1,7 @@
 """The kinds of faults a profile can ask for, one frozen model each; `FAULTS` names them.
 
 When a fault strikes is the same for all kinds: exactly one of `rate`, `script` and `every`, among the
-requests that `match` and `streamed` let through. What it does is in `faults`; here is only its form.
+requests that `match`, `agent`, `holds` and `streamed` let through. What it does is in `faults`; here is only its form.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class FaultSpec(Spec):
     script: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     every: int | None = Field(None, ge=1)
     match: str = "*"
+    agent: str | None = Field(None, min_length=1)
+    holds: str | None = Field(None, min_length=1)
     streamed: bool | None = None
 
     @model_validator(mode="after")

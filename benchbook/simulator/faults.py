@@ -13,8 +13,9 @@ from fnmatch import fnmatchcase
 from math import inf
 from typing import Any
 
+from benchbook.records import ModelRequest
 from benchbook.simulator import fault_kinds as kinds
-from benchbook.simulator.laws import chance
+from benchbook.simulator.laws import agent_of, chance
 from benchbook.simulator.score import CLOSE, HOLD, RESET, RESET_GAP_MS, Beat, Score, merged
 from benchbook.simulator.timeline import CONTENT, Timed
 from benchbook.wire.events import (
@@ -45,12 +46,11 @@ class Trigger:
         self._refusals = [fault for fault in faults if isinstance(fault, kinds.Refused)]
         self._seen = [0] * len(self._faults)
 
-    def strike(self, model: str, key: tuple[object, ...], *, streamed: bool) -> kinds.FaultSpec | None:
+    def strike(self, request: ModelRequest, key: tuple[object, ...]) -> kinds.FaultSpec | None:
         """The fault of a request. `key` names the request for draws by rate, whatever the order of arrival."""
         struck = None
         for index, fault in enumerate(self._faults):
-            wrong_kind = fault.streamed not in (None, streamed) or (fault.kind in STREAM_ONLY and not streamed)
-            if wrong_kind or not fnmatchcase(model, fault.match):
+            if not _lets_through(fault, request):
                 continue
             self._seen[index] += 1
             fires = _fires(fault, self._seen[index], (self._seed, f"fault {index}", *key))
@@ -67,6 +67,15 @@ class Trigger:
     def shuts(self, request: int) -> kinds.Refused | None:
         """The fault that closes the listening socket after the n-th request (from 1)."""
         return next((fault for fault in self._refusals if fault.after_requests == request), None)
+
+
+def _lets_through(fault: Any, request: ModelRequest) -> bool:
+    """Whether a request counts for a fault."""
+    if fault.streamed not in (None, request.stream) or (fault.kind in STREAM_ONLY and not request.stream):
+        return False
+    if not fnmatchcase(request.model, fault.match) or fault.agent not in (None, agent_of(request)):
+        return False
+    return fault.holds is None or any(fault.holds.casefold() in said.content.casefold() for said in request.messages)
 
 
 def _fires(fault: Any, number: int, key: tuple[Any, ...]) -> bool:

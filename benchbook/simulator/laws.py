@@ -7,6 +7,7 @@ never shifts another, and the order in which requests arrive changes nothing. A 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from random import Random
@@ -15,6 +16,7 @@ from benchbook.records import ModelRequest
 from benchbook.simulator.profile import Distribution, Fixed, Uniform
 
 TOKEN_CHARS = 4
+_FIRST_LINE = re.compile(r"You are ([^,\n]+),")
 
 
 def chance(seed: int, purpose: str, *key: object) -> Random:
@@ -65,3 +67,9 @@ def prompt_key(request: ModelRequest) -> str:
 def last_question(request: ModelRequest) -> str:
     """The text of the last user message."""
     return next((message.content for message in reversed(request.messages) if message.role == "user"), "")
+
+
+def agent_of(request: ModelRequest) -> str | None:
+    """Who the system prompt says the model is; its first line is `You are NAME, ROLE.`"""
+    named = _FIRST_LINE.match(request.system or "")
+    return named[1] if named else None

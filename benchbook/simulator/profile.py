@@ -1,8 +1,7 @@
 """A simulator profile: the law of delays, answers and faults, as a YAML file read into frozen models.
 
-pydantic stands here because foreign data enters here. Every error is one line: file, YAML line, what is
-wrong, what would be right. An unknown key is an error: a mistyped law would be believed. The reference of
-all fields is docs/SIMULATOR.md.
+pydantic stands here because foreign data enters here (`reading` refuses it in one line). The reference of all
+fields is docs/SIMULATOR.md.
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from benchbook.config.documents import Lines, parse, where
-from benchbook.errors import PlanError
 from benchbook.simulator.fault_kinds import FAULTS, Fault, Spec
+from benchbook.simulator.reading import Form, read_model
 
 
 class Fixed(Spec):
@@ -137,6 +135,8 @@ class Law(Spec):
     reasoning: Reasoning | None = None
     answers: Answers = Echo()
     tool_calls: tuple[ToolTurn, ...] = ()
+    scripts: tuple[str, ...] = ()
+    lapses: float = Field(0.0, ge=0, le=1)
     usage: bool = True
     cached_share: float = Field(0.0, ge=0, le=1)
     prefix_cache: bool = False
@@ -160,7 +160,8 @@ def is_steady(law: Law) -> bool:
     reasoning = () if law.reasoning is None else (law.reasoning.tokens, law.reasoning.token_ms)
     drawn = (law.ttft_ms, law.token_ms, law.first_byte_ms, law.tokens_out, law.tokens_per_chunk, *reasoning)
     takes_turns = isinstance(law.answers, Scripted) and len(law.answers.texts) > 1
-    return not takes_turns and not law.prefix_cache and not any(isinstance(one, Uniform | Lognormal) for one in drawn)
+    chancy = takes_turns or law.prefix_cache or law.lapses > 0
+    return not chancy and not any(isinstance(one, Uniform | Lognormal) for one in drawn)
 
 
 class Profile(Spec):
@@ -192,51 +193,6 @@ class Profile(Spec):
         yield from (law.over(self.default) for law in self.models.values())
 
 
-def load_profile(path: str | Path | None) -> Profile:
-    """Read a profile; None gives the instant default. Raises PlanError with file, line, what and right."""
-    if path is None:
-        return Profile()
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise PlanError(str(path), "no such profile", "ready ones lie under datasets/simulator/") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(str(path), f"can't be read ({error})", "a profile is a UTF-8 YAML file") from None
-    document, lines = parse(text, str(path), f"a profile has the fields {_names(Profile)}")
-    if "folder" in document:
-        raise PlanError(f"{path}:{lines['folder',]}", "folder: unknown field", "dataset paths start at the profile")
-    try:
-        return Profile.model_validate({**document, "folder": str(path.parent)})
-    except ValidationError as error:
-        raise _profile_error(error, str(path), document, lines) from None
-
-
-def _profile_error(error: ValidationError, source: str, document: Mapping[str, Any], lines: Lines) -> PlanError:
-    first = error.errors()[0]
-    place = _place(first["loc"], document)
-    what = first["msg"].removeprefix("Value error, ")
-    right = ""
-    if first["type"] == "extra_forbidden":
-        what, right = "unknown field", f"known here: {_names(_section(first['loc']))}"
-    elif first["type"].startswith("union_tag"):
-        what, right = f"unknown kind {first.get('ctx', {}).get('tag', '')!r}".strip(), "see docs/SIMULATOR.md"
-    return PlanError(where(source, place, lines), f"{'.'.join(place) or 'profile'}: {what}", right)
-
-
-def _place(loc: tuple[Any, ...], document: Any) -> tuple[str, ...]:
-    """pydantic's location without the names of union members, which stand nowhere in the file."""
-    place: list[str] = []
-    for position, part in enumerate(loc):
-        known = part in document if isinstance(document, dict) else isinstance(document, list)
-        if known:
-            document = document[part]
-        elif position < len(loc) - 1 or part in _MODELS:
-            continue
-        place.append(str(part))
-    return tuple(place)
-
-
 _MODELS: Mapping[str, type[BaseModel]] = {
     "fixed": Fixed,
     "uniform": Uniform,
@@ -252,12 +208,9 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "models": Law,
     **FAULTS,
 }
+_PROFILE = Form("profile", Profile, _MODELS, "ready ones lie under datasets/simulator/")
 
 
-def _section(loc: tuple[int | str, ...]) -> type[BaseModel]:
-    inside = [_MODELS[part] for part in loc[:-1] if isinstance(part, str) and part in _MODELS]
-    return inside[-1] if inside else Profile
-
-
-def _names(model: type[BaseModel]) -> str:
-    return ", ".join(name for name in model.model_fields if name != "folder")
+def load_profile(path: str | Path | None) -> Profile:
+    """Read a profile; None gives the instant default. Raises PlanError with file, line, what and right."""
+    return Profile() if path is None else read_model(Path(path), _PROFILE, Profile)

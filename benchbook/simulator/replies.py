@@ -18,13 +18,14 @@ from benchbook.errors import WireError
 from benchbook.records import ModelRequest, Usage
 from benchbook.simulator import fault_kinds as kinds
 from benchbook.simulator import faults, listings
-from benchbook.simulator.answers import Reply, Speaker
+from benchbook.simulator.answers import Reply, Speaker, carried
 from benchbook.simulator.laws import prompt_key, prompt_tokens
 from benchbook.simulator.messages import HttpRequest, Memory, Message
 from benchbook.simulator.prefix import PrefixCache
 from benchbook.simulator.prints import Print, press
 from benchbook.simulator.profile import Fixed, Law, Profile, is_steady
 from benchbook.simulator.score import Score, coalesced, perform, whole
+from benchbook.simulator.scripts import Line
 from benchbook.simulator.timeline import Draws, Timeline, compose, usage_first
 from benchbook.simulator.truth import Log, Meant, Record
 from benchbook.wire import Wire, wire
@@ -71,7 +72,7 @@ class Asked:
     """A model call as read, with what follows from it alone, whoever sends it and however often.
 
     complaint: what this model can't do of it. steady: the answer is the same every time, and not too long to be made
-    as a whole.
+    as a whole; line: what a script has for it, under the law with the step's own pace.
     """
 
     wire: str
@@ -81,6 +82,7 @@ class Asked:
     tokens_in: int
     complaint: str | None
     steady: bool
+    line: Line | None = None
 
 
 class Refusal(Exception):  # noqa: N818
@@ -192,10 +194,13 @@ class Responder:
                 request = wire(endpoint).decode_request(message.target, message.body)
             except WireError as error:
                 raise Refusal(400, str(error)) from None
-            law = self._law(request.model)
+            law, prompt = self._law(request.model), prompt_key(request)
             tokens_in = prompt_tokens(request)
             complaint = _complaint(law, request, tokens_in)
-            asked = Asked(endpoint, request, law, prompt_key(request), tokens_in, complaint, is_steady(law))
+            line = self._speaker.line(law, request, prompt)
+            if line is not None:
+                law = law.model_copy(update={"tokens_out": "answer", **line.law})
+            asked = Asked(endpoint, request, law, prompt, tokens_in, complaint, is_steady(law), line)
             self._known.put(key, asked, 2 * len(message.body) + 2_000)
         return asked
 
@@ -211,7 +216,7 @@ class Responder:
         facts.update(model=request.model, streamed=request.stream, tokens_in=asked.tokens_in)
         if asked.law.unavailable:
             raise Refusal(404, f"The model {request.model!r} does not exist.")
-        fault = self.trigger.strike(request.model, (request.model, asked.prompt, nth), streamed=request.stream)
+        fault = self.trigger.strike(request, (request.model, asked.prompt, nth))
         if fault is not None:
             facts["fault"] = str(getattr(fault, "kind", None))
             refusal = faults.refusal(fault)
@@ -228,8 +233,12 @@ class Responder:
         law, (request_id, facts) = asked.law, notes
         if isinstance(fault, kinds.ManyTokensPerChunk):
             law = law.model_copy(update={"tokens_per_chunk": Fixed(value=fault.tokens)})
-        reply = self._speaker.reply(law, asked.request, asked.prompt, nth)
-        draws = Draws(self.profile.seed, (asked.request.model, asked.prompt, nth))
+        key = asked.request.model, asked.prompt, nth
+        if asked.line is None:
+            reply = self._speaker.reply(law, asked.request, asked.prompt, nth)
+        else:
+            reply = carried(self._speaker.recite(law, asked.line, key), asked.wire, streamed=asked.request.stream)
+        draws = Draws(self.profile.seed, key)
         cached = self._prefixes.cached(asked.request) if law.prefix_cache else None
         timeline = compose(law, reply, asked.request, draws, cached)
         if law.usage and asked.wire in _COUNTS_FIRST:
