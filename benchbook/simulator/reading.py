@@ -61,6 +61,8 @@ def _refusal(error: ValidationError, source: str, read: tuple[dict[str, Any], Li
     document, lines = read
     first = error.errors()[0]
     place = _place(first["loc"], document, form)
+    if first["type"] == "missing" and place[-1:] != first["loc"][-1:]:
+        place = (*place, str(first["loc"][-1]))
     what = first["msg"].removeprefix("Value error, ")
     right = ""
     if first["type"] == "extra_forbidden":

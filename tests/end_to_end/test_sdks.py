@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anthropic
 import boto3
@@ -13,11 +14,13 @@ import openai
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from openai.types.chat import ChatCompletionMessage
 
 from benchbook.simulator import start_process
 
 PROFILE = """
 default:
+  scripts: [script.yaml]
   tool_calls:
     - match: weather
       calls: [{name: get_weather, arguments: {city: Zürich}}]
@@ -35,6 +38,23 @@ faults:
   - {kind: rate_limited, match: anthropic.busy, every: 1}
   - {kind: stream_error, match: breaking*, every: 1, after_chunks: 2}
 """
+SCRIPT = """
+entries:
+  - match: Compare
+    agents:
+      scout:
+        - say: Both at once.
+          calls:
+            - {name: get_weather, arguments: {city: Zürich}}
+            - {name: get_weather, arguments: {city: Bern}}
+        - say: "In Bern it is {{ observation 2 }}, in Zürich {{ observation 1 }}."
+      default: [{say: I see no weather from here.}]
+"""
+COMPARE = "Compare the weather in Zürich and Bern."
+SCOUT = "You are scout, a traveller.\nYour goal: to know the weather."
+BOTH = [{"city": "Zürich"}, {"city": "Bern"}]
+WEATHERS = ("sunny", "rainy")
+SAID = "In Bern it is rainy, in Zürich sunny."
 HELLO = "Grüezi, how are you today?"
 WEATHER = "What is the weather in Zürich?"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -45,6 +65,7 @@ TOKENS = -(-len(HELLO) // 4)
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     profile = tmp_path_factory.mktemp("simulator") / "profile.yaml"
     profile.write_text(PROFILE, encoding="utf-8")
+    profile.with_name("script.yaml").write_text(SCRIPT, encoding="utf-8")
     with start_process(profile) as address:
         yield address
 
@@ -116,6 +137,24 @@ def test_openai_calls_a_tool_and_then_answers(openai_client: openai.OpenAI, stre
     assert (final.choices[0].message.content, final.choices[0].finish_reason) == (WEATHER, "stop")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_openai_plays_a_script_with_calls_side_by_side(openai_client: openai.OpenAI, stream: bool) -> None:
+    def said(*messages: object) -> ChatCompletionMessage:
+        talk = [{"role": "system", "content": SCOUT}, *asked(COMPARE), *messages]
+        asking = {"model": "sim-openai", "messages": talk, "tools": [OPENAI_TOOL]}
+        if not stream:
+            return openai_client.chat.completions.create(**asking).choices[0].message
+        with openai_client.chat.completions.stream(**asking) as events:
+            return events.get_final_completion().choices[0].message
+
+    first = said()
+    calls = first.tool_calls or []
+    assert (first.content, [json.loads(call.function.arguments) for call in calls]) == ("Both at once.", BOTH)
+    turn = {"role": "assistant", "content": first.content, "tool_calls": [call.model_dump() for call in calls]}
+    weather = [{"role": "tool", "tool_call_id": c.id, "content": w} for c, w in zip(calls, WEATHERS, strict=True)]
+    assert said(turn, *weather).content == SAID
+
+
 def test_openai_lists_models_that_are_there(openai_client: openai.OpenAI) -> None:
     names = [model.id for model in openai_client.models.list()]
     assert "sim-openai" in names
@@ -176,6 +215,25 @@ def test_anthropic_calls_a_tool(claude: anthropic.Anthropic, stream: bool) -> No
     assert (use.name, use.input) == ("get_weather", {"city": "Zürich"})
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_anthropic_plays_a_script_with_calls_side_by_side(claude: anthropic.Anthropic, stream: bool) -> None:
+    def said(*messages: object) -> list[anthropic.types.ContentBlock]:
+        talk = [*asked(COMPARE), *messages]
+        asking = {"model": "sim-anthropic", "max_tokens": 64, "messages": talk, "tools": [CLAUDE_TOOL], "system": SCOUT}
+        if not stream:
+            return claude.messages.create(**asking).content
+        with claude.messages.stream(**asking) as events:
+            return events.get_final_message().content
+
+    first = said()
+    uses = [block for block in first if block.type == "tool_use"]
+    assert [use.input for use in uses] == BOTH
+    weather = [{"type": "tool_result", "tool_use_id": u.id, "content": w} for u, w in zip(uses, WEATHERS, strict=True)]
+    turn = {"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in first]}
+    (last,) = said(turn, {"role": "user", "content": weather})
+    assert (last.type, last.text) == ("text", SAID)
+
+
 def test_anthropic_thinks_first(claude: anthropic.Anthropic) -> None:
     with claude.messages.stream(model="thinker", max_tokens=64, messages=asked(HELLO)) as stream:
         answer = stream.get_final_message()
@@ -230,6 +288,20 @@ def test_ollama_calls_a_tool(llama: ollama.Client, stream: bool) -> None:
         parts = [llama.chat(model="sim-llama", messages=asked(WEATHER), tools=[OPENAI_TOOL])]
     (call,) = [call for part in parts for call in part.message.tool_calls or ()]
     assert (call.function.name, call.function.arguments) == ("get_weather", {"city": "Zürich"})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_ollama_plays_a_script_with_calls_side_by_side(llama: ollama.Client, stream: bool) -> None:
+    def said(*messages: object) -> list[ollama.Message]:
+        talk = [{"role": "system", "content": SCOUT}, *asked(COMPARE), *messages]
+        answer = llama.chat(model="sim-llama", messages=talk, tools=[OPENAI_TOOL], stream=stream)
+        return [part.message for part in answer] if stream else [answer.message]
+
+    calls = [call for message in said() for call in message.tool_calls or ()]
+    assert [call.function.arguments for call in calls] == BOTH
+    turns = [{"role": "assistant", "content": "", "tool_calls": [call.model_dump()]} for call in calls]
+    weather = [{"role": "tool", "content": text} for text in WEATHERS]
+    assert "".join(message.content or "" for message in said(*turns, *weather)) == SAID
 
 
 def test_ollama_lists_and_errors(llama: ollama.Client) -> None:
@@ -294,6 +366,42 @@ def test_converse_calls_a_tool(bedrock) -> None:
     stream = bedrock.converse_stream(modelId=CLAUDE, messages=blocks(WEATHER), toolConfig=TOOLS)["stream"]
     deltas = [event["contentBlockDelta"]["delta"] for event in stream if "contentBlockDelta" in event]
     assert json.loads("".join(delta["toolUse"]["input"] for delta in deltas)) == {"city": "Zürich"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_converse_plays_a_script_with_calls_side_by_side(bedrock, stream: bool) -> None:
+    def said(*messages: object) -> list[dict[str, object]]:
+        talk = [*blocks(COMPARE), *messages]
+        asking = {"modelId": CLAUDE, "messages": talk, "toolConfig": TOOLS, "system": [{"text": SCOUT}]}
+        if not stream:
+            return bedrock.converse(**asking)["output"]["message"]["content"]
+        return gathered(bedrock.converse_stream(**asking)["stream"])
+
+    first = said()
+    uses = [block["toolUse"] for block in first if "toolUse" in block]
+    assert [use["input"] for use in uses] == BOTH
+    results = [
+        {"toolResult": {"toolUseId": use["toolUseId"], "content": [{"text": weather}]}}
+        for use, weather in zip(uses, WEATHERS, strict=True)
+    ]
+    assert said({"role": "assistant", "content": first}, {"role": "user", "content": results}) == [{"text": SAID}]
+
+
+def gathered(stream: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks of a streamed answer."""
+    texts: dict[int, str] = {}
+    uses: dict[int, dict[str, Any]] = {}
+    for event in stream:
+        part = event.get("contentBlockStart") or event.get("contentBlockDelta") or {}
+        if "start" in part:
+            uses[part["contentBlockIndex"]] = part["start"]["toolUse"]
+        elif "delta" in part:
+            delta, index = part["delta"], part["contentBlockIndex"]
+            texts[index] = texts.get(index, "") + (delta.get("text") or delta["toolUse"]["input"])
+    return [
+        {"toolUse": {**uses[index], "input": json.loads(text)}} if index in uses else {"text": text}
+        for index, text in sorted(texts.items())
+    ]
 
 
 def test_converse_reasons(bedrock) -> None:
