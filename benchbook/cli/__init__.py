@@ -20,7 +20,7 @@ from benchbook.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, BenchbookError, U
 VERBS: Mapping[str, tuple[str, str]] = {
     "run": ("benchbook.cli.run", "Run a plan: validate, execute, store, aggregate, report."),
     "plan": ("benchbook.cli.plan", "Show what a plan would do, take and cost, before anything is sent."),
-    "validate": ("benchbook.cli.validate", "Check the datasets of a plan, or the files named."),
+    "validate": ("benchbook.cli.validate", "Check the datasets and teams of a plan, or the files named."),
     "datasets": ("benchbook.cli.datasets", "List datasets; show one's cases and variables."),
     "models": ("benchbook.cli.models", "List configured targets and what their providers offer."),
     "calibrate": ("benchbook.cli.calibrate", "Measure the harness itself on this host."),

@@ -39,6 +39,7 @@ def command(**chosen: Any) -> None:
         f"{found['trials']} trials ({found['warmup']} warm-up, {found['measured']} measured), load {found['load']}\n"
         f"measured trials by {found['measured_by']}\n"
         f"cache {found['cache']}: {_CACHE[found['cache']]}\n"
+        f"{_teams(found['teams'])}"
         f"{_asks(found['targets'])}"
         f"about {_duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
         f"plan hash {found['plan_hash'][:12]}, workload hash {found['workload_hash'][:12]}"
@@ -61,9 +62,34 @@ def _asks(targets: list[dict[str, Any]]) -> str:
     return "".join(f"asks of {', '.join(names)}: {line}\n" for line, names in lines.items())
 
 
+def _teams(teams: list[dict[str, Any]]) -> str:
+    """A line for each team, and for each target how far one trial of it may go."""
+    lines = []
+    for row in teams:
+        who = ", ".join(row["members"])
+        lines.append(f"{row['workload']} by team {row['team']} ({row['kind']}: {who})")
+        limits: dict[str, list[str]] = {}
+        for target, most in row["trial_most"].items():
+            limits.setdefault(_most(most), []).append(target)
+        lines += [f"  a trial on {', '.join(names)} at most: {line}" for line, names in limits.items()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _most(most: dict[str, Any]) -> str:
+    from benchbook.reports.words import money
+
+    parts = [f"{most['calls']:,} model calls"]
+    parts += [f"{most['handoffs']:,} handoffs"] if most["handoffs"] else []
+    parts.append("tokens without a limit" if most["tokens"] is None else f"{most['tokens']:,} tokens")
+    parts.append(f"{most['time_s']:g} s")
+    unknown = "money unknown (no price, or no limit of tokens or usd)"
+    parts.append(unknown if most["cost_usd"] is None else money(most["cost_usd"]))
+    return ", ".join(parts)
+
+
 def _asked(asks: dict[str, Any]) -> str:
     def tokens(name: str) -> str:
-        return "unknown (no max_tokens)" if asks[name] is None else f"{asks[name]:,}"
+        return "unknown (no max_tokens, or agents)" if asks[name] is None else f"{asks[name]:,}"
 
     parts = [
         f"context {tokens('context_tokens')}, answer {tokens('output_tokens')} tokens a call at most",

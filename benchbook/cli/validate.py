@@ -1,4 +1,4 @@
-"""`benchbook validate`: are these datasets fit to be measured with?"""
+"""`benchbook validate`: are these datasets, and a plan's teams, fit to be measured with?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Examples:
 @json_option
 @quiet_option
 def command(**chosen: Any) -> int:
-    """Check the datasets of a plan, or the files and folders named; every failure is listed."""
+    """Check the datasets and teams of a plan, or the files and folders named; every failure is listed."""
     from dataclasses import asdict
     from pathlib import Path
 
@@ -32,10 +32,16 @@ def command(**chosen: Any) -> int:
     from benchbook.cli.output import note, print_json
     from benchbook.datasets import files
     from benchbook.errors import EXIT_BAD_INPUT, EXIT_DONE
+    from benchbook.runner.teams import require_tools
     from benchbook.scoring import review
     from benchbook.stages import Job
 
-    named = chosen["paths"] or Job(plan=chosen["plan"], overrides=chosen["overrides"]).spec().validate_.datasets
+    if chosen["paths"]:
+        named = chosen["paths"]
+    else:
+        spec = Job(plan=chosen["plan"], overrides=chosen["overrides"]).spec()
+        require_tools(spec)
+        named = spec.validate_.datasets
     paths = files(named)
     found = check_datasets(paths, review)
     if chosen["data_docs"]:

@@ -1,8 +1,9 @@
 """What a plan asks of each target, by arithmetic alone, and whether that is within what it may ask. Pure.
 
 Prompts are counted at four characters a token (a generated one at its declared size), answers as long as `max_tokens`
-allows; a conversation's turn holds everything before it. So all are upper bounds but for what another vocabulary, the
-provider's own framing and retries add. What a target can do is static knowledge: nothing is asked of it here.
+allows; a conversation's turn holds everything before it; agents go as far as their team's limits let them. So all are
+upper bounds but for what another vocabulary, the provider's own framing and retries add. What a target can do is static
+knowledge: nothing is asked of it here.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 
 from benchbook.errors import PlanError
 from benchbook.providers import capabilities
-from benchbook.records import Price, Target
+from benchbook.records import Price, Target, Team
+from benchbook.runner.bounds import Bounds, bounds
 from benchbook.runner.plan import Plan, Prompt
+from benchbook.runner.teams import team_named
 from benchbook.runner.trials import Lane
 
 CHARACTERS_PER_TOKEN = 4
@@ -53,6 +56,7 @@ class _Asked:
     tokens_out: int | None
     context_tokens: int | None
     output_tokens: int | None
+    cost_usd: float | None
 
 
 def demands(plan: Plan) -> dict[str, Demands]:
@@ -87,6 +91,14 @@ def unmet(plan: Plan) -> Iterator[tuple[str, str, str]]:
                 yield where, what, "take another model, or smaller prompts and answers"
 
 
+def team_bounds(plan: Plan, team: Team, target: Target, prompt: Prompt) -> Bounds:
+    """How far one trial of the team may go with that prompt on that target."""
+    used = {member.target or target.name for member in team.members}
+    max_tokens = plan.request_to(target, prompt).params.max_tokens
+    prices = [plan.targets[name].price for name in sorted(used)]
+    return bounds(team, plan.spec.execute.timeout_s, max_tokens, prices)
+
+
 def require_met(plan: Plan) -> None:
     """Raise PlanError with the first demand that is not met."""
     for where, what, right in unmet(plan):
@@ -102,7 +114,7 @@ def _value(asked: Demands, field: str) -> float | None:
 
 
 def _demands(plan: Plan, target: Target, lane: Lane) -> Demands:
-    counted: Counter[tuple[str, str, str]] = Counter((t.dataset, t.test_id, t.workload) for t in lane)
+    counted: Counter[_Key] = Counter((t.dataset, t.test_id, t.workload, t.team) for t in lane)
     trials = [(_asked(plan, target, key), count) for key, count in counted.items()]
     tokens_in = _sum([(one.tokens_in, count) for one, count in trials])
     tokens_out = _sum([(one.tokens_out, count) for one, count in trials])
@@ -114,32 +126,41 @@ def _demands(plan: Plan, target: Target, lane: Lane) -> Demands:
         output_tokens=_most([one.output_tokens for one, _ in trials]),
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        cost_usd=_cost(target.price, (tokens_in, tokens_out, calls)),
+        cost_usd=_total([(one.cost_usd, count) for one, count in trials]),
         requests_per_s=None if offsets is None else _busiest_second(offsets),
         in_flight=max((level.slots for level in plan.load.levels), default=plan.spec.execute.max_in_flight),
         streaming=target.stream,
     )
 
 
-def _asked(plan: Plan, target: Target, key: tuple[str, str, str]) -> _Asked:
-    dataset, test_id, workload = key
+_Key = tuple[str, str, str, str]
+"""Dataset, test id, workload, team."""
+
+
+def _asked(plan: Plan, target: Target, key: _Key) -> _Asked:
+    dataset, test_id, workload, named = key
     prompt = plan.prompts[dataset, test_id]
     output = plan.request_to(target, prompt).params.max_tokens
+    team = team_named(plan.spec.teams, workload, named)
+    if team is not None:
+        most = team_bounds(plan, team, target, prompt)
+        return _Asked(most.calls, most.tokens_in, most.tokens_out, None, output, most.cost_usd)
     opening = _opening_tokens(prompt)
     said = [_tokens(turn.content) for turn in prompt.rendered.later] if workload == "session" else []
     if said and output is None:
-        return _Asked(1 + len(said), None, None, None, None)
+        return _Asked(1 + len(said), None, None, None, None, None)
     prompts, size = [opening], opening
     for tokens in said:
         size += (output or 0) + tokens
         prompts.append(size)
-    calls = len(prompts)
+    calls, tokens_out = len(prompts), None if output is None else len(prompts) * output
     return _Asked(
         calls,
         sum(prompts),
-        None if output is None else calls * output,
+        tokens_out,
         None if output is None else size + output,
         output,
+        _cost(target.price, (sum(prompts), tokens_out, calls)),
     )
 
 
@@ -170,6 +191,11 @@ def _busiest_second(offsets: array[int]) -> int:
             first += 1
         most = max(most, index - first + 1)
     return most
+
+
+def _total(values: list[tuple[float | None, int]]) -> float | None:
+    known = [value * count for value, count in values if value is not None]
+    return math.fsum(known) if len(known) == len(values) else None
 
 
 def _sum(values: list[tuple[int | None, int]]) -> int | None:

@@ -2,7 +2,7 @@
 
 Duration rests on the newest measured run of the same target name where the history has one, else on an assumed
 two seconds a trial. Cost is an upper bound: every answer as long as `max_tokens` allows, prompts at four
-characters a token.
+characters a token; of a team, what its limits let it spend.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 
 from benchbook.config import PlanSpec
 from benchbook.datasets import files, read
-from benchbook.runner.demands import Demands, demands, require_met
+from benchbook.records import Target, Team
+from benchbook.runner.demands import Demands, demands, require_met, team_bounds
 from benchbook.runner.plan import Plan, freeze
 from benchbook.stages import Job
 
@@ -44,6 +45,7 @@ def forecast(job: Job) -> dict[str, Any]:
         "duration_s": max(row["duration_s"] for row in rows),
         "cost_usd_most": None if None in costs else math.fsum(costs),
         "targets": rows,
+        "teams": _team_rows(plan),
     }
 
 
@@ -86,6 +88,31 @@ def _target_row(plan: Plan, name: str, asked: Demands, seen: dict[str, float]) -
         "cost_usd_most": asked.cost_usd,
         "asks": asdict(asked),
         "basis": "history" if name in seen else f"assumes {ASSUMED_TRIAL_S:g} s a trial",
+    }
+
+
+def _team_rows(plan: Plan) -> list[dict[str, Any]]:
+    """Each team, and how far one trial of it may go on each target with the prompt that takes it furthest."""
+    return [
+        {
+            "workload": workload,
+            "team": team.name,
+            "kind": team.kind,
+            "file": team.path,
+            "members": [member.name for member in team.members],
+            "trial_most": {name: _furthest(plan, team, target) for name, target in plan.targets.items()},
+        }
+        for workload, teams in plan.spec.teams.items()
+        for team in teams
+    ]
+
+
+def _furthest(plan: Plan, team: Team, target: Target) -> dict[str, Any]:
+    found = [asdict(team_bounds(plan, team, target, prompt)) for prompt in plan.prompts.values()]
+    unknown = (None in (one[name] for one in found) for name in found[0])
+    return {
+        name: None if missing else max(one[name] for one in found)
+        for name, missing in zip(found[0], unknown, strict=True)
     }
 
 

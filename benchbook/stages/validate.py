@@ -1,4 +1,4 @@
-"""Stage 1: are the datasets fit to be measured with?
+"""Stage 1: are the datasets, and the teams of agents where there are any, fit to be measured with?
 
 Writes `results/checks/checks.json`, a pure function of its inputs (no time, no duration), so that an unchanged
 dataset gives an unchanged file.
@@ -17,13 +17,16 @@ from benchbook.datasets import files
 from benchbook.errors import DatasetError
 from benchbook.records import Check
 from benchbook.results.paths import checks_file, writable
+from benchbook.runner.teams import require_tools
 from benchbook.scoring import review
 from benchbook.stages import Job, Validated
 
 
 def validate(job: Job) -> Validated:
-    """Check every dataset of the plan. Raises DatasetError with every problem, after they are written down."""
+    """Check every dataset of the plan. Raises DatasetError with every problem, after they are written down, and
+    PlanError for a team."""
     spec = job.spec()
+    require_tools(spec)
     results = Path(job.results)
     paths = files(spec.validate_.datasets)
     found = check_datasets(paths, review)
