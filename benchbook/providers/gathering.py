@@ -21,7 +21,6 @@ from benchbook.wire.events import (
     UsageReported,
 )
 
-
 _NOTHING = Usage()
 
 
