@@ -7,6 +7,7 @@ one line on stderr. Imports are late, so that `--help` answers at once.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -89,6 +90,8 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    # Or else the first model of pydantic's that is made reads the metadata of every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code: Any = root.main(arguments, prog_name="benchbook", standalone_mode=False)
     except UserError as error:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class VerdictSpec(BaseModel):
     """Every limit may be reached and not passed. Shares are of 1, as everywhere."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     loop_lag_p99_ms: float | None = Field(20.0, ge=0)
     cpu_share: float | None = Field(0.9, ge=0)
     run_delay_share: float | None = Field(0.1, ge=0)

@@ -15,7 +15,7 @@ Arrivals = Literal["even", "poisson"]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ClosedLoad(Section):

@@ -28,7 +28,7 @@ _SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
 class ParamsSpec(BaseModel):
     """Sampling parameters; further keys go into the request's body as they are."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1)
     top_p: float | None = Field(None, ge=0, le=1)
