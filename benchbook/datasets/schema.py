@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Required
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from benchbook.datasets.notes import Note, Parsed, place, problem
@@ -23,7 +24,18 @@ _Number = Annotated[float, Strict()]
 _Whole = Annotated[int, Strict()]
 _Text = Annotated[str, Strict()]
 _Stop = Annotated[list[_Text], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
-_Scorer = Annotated[dict[str, Any], BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)]
+
+
+def _scorers(value: Any) -> Any:
+    """A scorer as a mapping, or several as a list of them; one error for whatever else stands there."""
+    if isinstance(value, list) and value:
+        return [_scorers([]) if isinstance(part, list) else _scorers(part) for part in value]
+    if not isinstance(value, str | dict):
+        raise PydanticCustomError("scorer", "is no scorer; write a name, a mapping with its kind, or a list of these")
+    return {"kind": value} if isinstance(value, str) else value
+
+
+_Scorer = Annotated[Any, BeforeValidator(_scorers)]
 
 
 class _Tool(TypedDict, total=False):

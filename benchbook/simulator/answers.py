@@ -168,6 +168,8 @@ def entry(dataset: Dataset, case: Case) -> Entry:
     texts = tuple(text for text in (case.expected, *case.references) if text)
     config = {**dataset.defaults, **case.config}
     scorer = config.get("scorer")
+    if isinstance(scorer, list):  # the first of several judges the text, by habit
+        scorer = scorer[0]
     kind = scorer.get("kind") if isinstance(scorer, Mapping) else scorer
     by_reference = kind is None and bool(case.references)
     alone = kind in _EXACT_SCORERS or by_reference

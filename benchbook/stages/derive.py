@@ -16,6 +16,7 @@ from benchbook.measure.breakdown import api_spans, trial_breakdown
 from benchbook.measure.cost import cost_usd, summed_usd
 from benchbook.measure.provenance import Known, Metrics, metrics_of, missing
 from benchbook.measure.timing import call_metrics, connect_metrics, trial_metrics
+from benchbook.measure.trace import steps
 from benchbook.measure.usage import trial_usage, usage_metrics
 from benchbook.records import Answer, Call, Event, PlannedTrial, Score, Target, Trial
 from benchbook.results import rows
@@ -23,7 +24,7 @@ from benchbook.results.journal import JournalRun, Segment
 from benchbook.results.rows import Computed, Row, RowFacts
 from benchbook.runner.plan import Plan
 from benchbook.runner.stored import stored_plan
-from benchbook.scoring import Judgement, judging
+from benchbook.scoring import Done, Judged, judging
 
 BATCH = 512
 DERIVED = ("trials", "calls", "responses", "spans", "scores", "events")
@@ -31,13 +32,13 @@ DERIVED = ("trials", "calls", "responses", "spans", "scores", "events")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A run's journal with what its rows need. cases: by dataset and id, what judges an answer (None: there is nothing
+    """A run's journal with what its rows need. cases: by dataset and id, what judges a trial (None: there is nothing
     to judge by) and the tokens that its prompt was made to; bodies: which answers are kept (`all`, `failures`, `none`).
     """
 
     run: JournalRun
     plan: Plan
-    cases: Mapping[tuple[str, str], tuple[Callable[[str], Judgement] | None, int | None]]
+    cases: Mapping[tuple[str, str], tuple[Callable[[Done], Judged | None] | None, int | None]]
     bodies: str
 
 
@@ -73,18 +74,18 @@ def batches(found: Source, size: int = BATCH) -> Iterator[tuple[int, Mapping[str
 def _batch_rows(found: Source, batch: Sequence[tuple[RowFacts, Trial]]) -> dict[str, list[Row]]:
     made: dict[str, list[Row]] = {name: [] for name in DERIVED}
     for facts, trial in batch:
-        spans, score = trial.spans or api_spans(trial), _score(found, trial)
+        spans, judged = trial.spans or api_spans(trial), _judged(found, trial)
         latencies = [call_metrics(call) for call in trial.calls]
         costs = [cost_usd(_target(found, trial, call).price, call.usage) for call in trial.calls]
         columns = _merged(
             trial_metrics(trial, latencies[-1] if latencies else None),
             usage_metrics(trial_usage(trial.calls)),
             trial_breakdown(trial, spans),
-            metrics_of({"cost_usd": summed_usd(trial.calls, costs), "score": _judged(trial, score)}),
+            metrics_of({"cost_usd": summed_usd(trial.calls, costs), "score": _score(trial, judged)}),
         )
         made["trials"].append(rows.trial_row(facts, trial, columns))
         made["spans"] += [rows.span_row(facts.run_id, trial.planned.trial_id, span) for span in spans]
-        made["scores"] += [rows.score_row(facts.run_id, score)] if score else []
+        made["scores"] += [rows.score_row(facts.run_id, score) for score in _scores(trial, judged)]
         for call, times, cost in zip(trial.calls, latencies, costs, strict=True):
             known = metrics_of({"cost_usd": cost})
             columns = _merged(times, connect_metrics(call), usage_metrics(call.usage), known)
@@ -120,10 +121,16 @@ class _Facts:
         )
 
 
-def _judged(trial: Trial, score: Score | None) -> Known:
-    if score is not None:
-        return score.value, "derived"
+def _score(trial: Trial, judged: Judged | None) -> Known:
+    if judged is not None:
+        return judged.value, "derived"
     return missing("no answer to score" if trial.status != "success" else "the case has nothing to score by")
+
+
+def _scores(trial: Trial, judged: Judged | None) -> list[Score]:
+    """One score a scorer."""
+    parts = judged.parts if judged else ()
+    return [Score(trial.planned.trial_id, part.scorer, part.value, part.passed, part.detail) for part in parts]
 
 
 def _merged(*parts: Metrics) -> Computed:
@@ -135,16 +142,13 @@ def _merged(*parts: Metrics) -> Computed:
     )
 
 
-def _score(found: Source, trial: Trial) -> Score | None:
-    """The judgement of a successful trial's answer, None where there is none to judge or nothing to judge by."""
+def _judged(found: Source, trial: Trial) -> Judged | None:
+    """What a successful trial's scorers make of it, None where there is no answer or nothing to judge by."""
     answer = trial.answer if trial.status == "success" else None
-    if answer is None:
+    judge = found.cases.get((trial.planned.dataset, trial.planned.test_id), (None, None))[0]
+    if answer is None or judge is None:
         return None
-    judged = found.cases.get((trial.planned.dataset, trial.planned.test_id), (None, None))[0]
-    if judged is None:
-        return None
-    judgement = judged(answer)
-    return Score(trial.planned.trial_id, judgement.scorer, judgement.value, judgement.passed, judgement.detail)
+    return judge(Done(answer, trial.planned.workload, steps(trial.spans), trial.end_state))
 
 
 def _target(found: Source, trial: Trial, call: Call) -> Target:

@@ -76,8 +76,9 @@ TABLE: list[tuple[Any, tuple[str, ...], str, float]] = [
 @pytest.mark.parametrize(("scorer", "answers", "text", "value"), TABLE, ids=range(len(TABLE)))
 def test_a_judgement(scorer: Any, answers: tuple[str, ...], text: str, value: float) -> None:
     case = Case("c", prompt="?", references=answers, config={"scorer": scorer})
-    judged = judge(case, {}, text)
-    assert judged is not None
+    found = judge(case, {}, text)
+    assert found is not None
+    (judged,) = found.parts
     assert judged.scorer == (scorer if isinstance(scorer, str) else scorer["kind"])
     assert judged.value == pytest.approx(value, abs=0.001)
     assert judged.passed == (value >= 0.5 if judged.scorer == "references" else value == 1)
@@ -109,11 +110,11 @@ def test_a_scorer_that_cannot_judge_says_why(scorer: Any, detail: str) -> None:
     judged = judge(Case("c", prompt="?", expected="Oslo", config={"scorer": scorer}), {}, "1")
     assert judged is not None
     assert (judged.value, judged.passed) == (0, False)
-    assert detail in judged.detail
+    assert detail in judged.parts[0].detail
 
 
 @pytest.mark.parametrize("kind", ["exact", "contains", "references", "numeric"])
 def test_a_scorer_without_a_right_answer_says_so(kind: str) -> None:
     judged = judge(Case("c", prompt="?", config={"scorer": kind}), {}, "1")
     assert judged is not None
-    assert f"{kind} needs" in judged.detail
+    assert f"{kind} needs" in judged.parts[0].detail

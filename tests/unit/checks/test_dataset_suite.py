@@ -16,7 +16,7 @@ from benchbook.checks.dataset_frame import build
 from benchbook.checks.dataset_suite import rules
 from benchbook.checks.engine import Rule, evaluate
 from benchbook.datasets import examine, files
-from benchbook.scoring import review
+from benchbook.scoring import SCORERS, review
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -129,7 +129,7 @@ def test_a_default_scorer_is_blamed_once(tmp_path: Path) -> None:
     cases = [{"id": str(n), "prompt": f"x{n}", "expected": "1"} for n in range(3)]
     unknown = put(tmp_path / "u.json", cases, defaults={"scorer": "magic"})
     incomplete = put(tmp_path / "i.json", cases, defaults={"scorer": "json_schema"})
-    choice = "choose one of exact, contains, references, numeric, json_schema"
+    choice = f"choose one of {', '.join(SCORERS)}"
     assert [line.partition(", ")[2] for line in check_datasets([unknown, incomplete], review).problems] == [
         f"field defaults.scorer: there is no scorer 'magic'; {choice}",
         "field defaults.scorer: json_schema needs a schema; give the scorer what it needs, or choose another",

@@ -203,7 +203,7 @@ BAD: list[tuple[str, str, list[str]]] = [
         of_cases({"id": "a", "prompt": "x", "config": {"stop": [1], "scorer": 3, "tools": [{}]}}),
         [
             "F, case a, field config.stop.0: is a whole number (1); write text",
-            "F, case a, field config.scorer: is a whole number (3); write an object",
+            "F, case a, field config.scorer: is no scorer; write a name, a mapping",
             "F, case a, field config.tools.0.name: is missing",
         ],
     ),

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbook.records import Case
-from benchbook.scoring import SCORERS, Review, choose, judge, review, right_answers
+from benchbook.scoring import (
+    SCORERS,
+    TRACE_SCORERS,
+    Done,
+    Judged,
+    Judgement,
+    Review,
+    choose,
+    judge,
+    review,
+    right_answers,
+)
 
 TABLE: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], str | None]] = [
     ({}, {}, {}, None),
@@ -31,10 +42,9 @@ def test_the_scorer_of_a_case(
     fields: dict[str, Any], defaults: dict[str, Any], config: dict[str, Any], kind: str | None
 ) -> None:
     case = Case("c", prompt="?", config=config, **fields)
-    chosen = choose(case, defaults)
-    assert (chosen and chosen.kind) == kind
+    assert [chosen.kind for chosen in choose(case, defaults)] == ([kind] if kind else [])
     judged = judge(case, defaults, "an answer")
-    assert (judged and judged.scorer) == kind
+    assert [part.scorer for part in judged.parts] == [kind] if judged else kind is None
 
 
 def test_right_answers_come_expected_first_without_blank_ones() -> None:
@@ -52,9 +62,12 @@ OPTIONS = {"json_schema": {"schema": {"type": ["object", "array", "number"]}}}
 def test_a_judgement_is_always_given_and_within_bounds(kind: str, text: str, answers: list[str]) -> None:
     case = Case("c", prompt="?", references=tuple(answers), config={"scorer": {"kind": kind, **OPTIONS.get(kind, {})}})
     judged = judge(case, {}, text)
+    if kind in TRACE_SCORERS:  # a text has taken no way
+        assert judged is None
+        return
     assert judged is not None
     assert 0 <= judged.value <= 1
-    assert len(judged.detail) <= 300
+    assert len(judged.parts[0].detail) <= 300
 
 
 @given(answer=st.text(min_size=1).filter(str.strip), kind=st.sampled_from(["exact", "contains", "references"]))
@@ -89,3 +102,36 @@ def test_a_review_of_the_defaults_alone() -> None:
     lacking = review(None, {"scorer": "json_schema"})
     assert lacking is not None
     assert lacking.fault == "json_schema needs a schema"
+
+
+BOTH = [{"kind": "contains", "parts": ["red", "blue"]}, {"kind": "references", "threshold": 0.2}]
+LISTS: list[tuple[Any, dict[str, Any], Done, Judged | None]] = [
+    ("one scorer keeps its own value", BOTH[0], Done("red"),
+     Judged((Judgement("contains", 0.5, False, "lacks 'blue'"),), 0.5, False)),
+    ("all must pass", BOTH, Done("red"), Judged((Judgement("contains", 0.5, False, "lacks 'blue'"),
+     Judgement("references", 0.5, True, "closeness 0.50 to 'red thing here'")), 0.0, False)),
+    ("all pass", BOTH, Done("red blue"), Judged((Judgement("contains", 1.0, True, "contains all 2 parts"),
+     Judgement("references", 0.4, True, "closeness 0.40 to 'red thing here'")), 1.0, True)),
+    ("a call is judged by its text", [BOTH[0], {"kind": "steps", "at_most": 0}], Done("red blue"),
+     Judged((Judgement("contains", 1.0, True, "contains all 2 parts"),), 1.0, True)),
+    ("an agent by its way as well", [BOTH[0], {"kind": "steps", "at_least": 1}], Done("red blue", "agent"),
+     Judged((Judgement("contains", 1.0, True, "contains all 2 parts"),
+             Judgement("steps", 0.0, False, "a model answered 0 times, at least 1 wanted")), 0.0, False)),
+    ("other workloads are not judged", {**BOTH[0], "workloads": ["agent"]}, Done("red", "workflow"), None),
+    ("nor is a call by an agent's way", {"kind": "steps", "at_most": 3}, Done("red"), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("scorer", "done", "expected"), [row[1:] for row in LISTS], ids=[row[0] for row in LISTS])
+def test_several_scorers_make_one_judgement(scorer: Any, done: Done, expected: Judged | None) -> None:
+    case = Case("c", prompt="?", references=("red thing here",), config={"scorer": scorer})
+    assert judge(case, {}, done) == expected
+
+
+def test_a_review_names_the_first_scorer_of_a_list_that_cannot_judge() -> None:
+    case = Case("c", prompt="?", expected="Oslo", config={"scorer": ["exact", "used_tool", "magic"]})
+    found = review(case, {})
+    assert found is not None
+    assert (found.kind, found.fault) == ("used_tool", "used_tool needs the name of a tool")
+    fit = Case("c", prompt="?", expected="Oslo", config={"scorer": ["exact", {"kind": "steps", "at_most": 3}]})
+    assert review(fit, {}) == Review("exact + steps", own=True)

@@ -126,7 +126,8 @@ def slow_rows(plan: Plan, trials: list[Trial]) -> Iterator[tuple[str, dict[str, 
             prompt = plan.prompts[planned.dataset, planned.test_id]
             judgement = judge(prompt.case, prompt.dataset.defaults, trial.answers[-1].text)
             assert judgement is not None
-            yield "scores", {"trial_id": planned.trial_id, "value": judgement.value, "scorer": judgement.scorer}
+            scorer = judgement.parts[0].scorer
+            yield "scores", {"trial_id": planned.trial_id, "value": judgement.value, "scorer": scorer}
         for call, answer in zip(trial.calls, trial.answers, strict=True):
             yield "calls", slow_call(call, cost_usd(price, call.usage)) | {"trial_id": planned.trial_id}
             yield "responses", {"call_id": call.call_id, "text": answer.text, "body": answer.body}
