@@ -13,6 +13,7 @@
     |   `-- StorageError        a folder that can't be written, a disk that is full
     |-- ProviderError           the provider's or the path's: becomes a row, never a traceback
     |-- WireError               bytes that break a protocol: becomes a row as well
+    |-- ToolError               what a tool can't do for an agent: becomes what the agent observes
     `-- RecordError             ours: a stored record that contradicts itself
 
 A provider's failure is data: it ends as `error_kind` and `error_message` of a call and a trial.
@@ -124,6 +125,18 @@ class ProviderError(BenchbookError):
 
 class WireError(BenchbookError):
     """Bytes that break a protocol (bad CRC, bad JSON, an event out of order)."""
+
+
+class ToolError(BenchbookError):
+    """What a tool can't do for an agent; its text is one line that a model can act on.
+
+    kind: `error`, or more exactly what failed (one of `records.ERROR_KINDS`, or `no_key`); service: the one outside
+    that was asked, "" for none.
+    """
+
+    def __init__(self, message: str, *, kind: str = "error", service: str = "") -> None:
+        self.kind, self.service = kind, service
+        super().__init__(message)
 
 
 class RecordError(BenchbookError):

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from benchbook.errors import PlanError, UserError
+from benchbook.errors import PlanError, ToolError, UserError
 from benchbook.records import ToolSpec
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def tool(name: str) -> Tool:
 def described(name: str) -> ToolSpec:
     """What a model is told of a tool. Raises PlanError for a name that is none."""
     module = tool(name)
-    return ToolSpec(module.NAME, module.DESCRIPTION, _plain(module.Input.model_json_schema()))
+    schema = module.Input.model_json_schema()
+    schema.pop("description", None)  # the class's own docstring, meant for readers of the code
+    return ToolSpec(module.NAME, module.DESCRIPTION, _plain(schema))
 
 
 def configured(name: str, settings: Mapping[str, Any]) -> BaseModel:
@@ -112,6 +114,9 @@ async def use(name: str, arguments: Mapping[str, Any] | str, settings: Mapping[s
     try:
         async with limit:
             return await tool(name).run(asked, wishes, place)
+    except ToolError as error:
+        outside = {"service": error.service} if error.service else {}
+        return failure(error.kind, f"{name}: {error}", **outside)
     except Exception as error:  # noqa: BLE001 - whatever a tool does wrong is told to the model, and the agent goes on
         if limit.expired():
             return failure("timeout", f"{name} was stopped after {place.timeout_s:g} s, its time limit")
