@@ -36,6 +36,8 @@ ERROR_KINDS: Mapping[str, str] = {
     "empty": "a complete answer without any content",
     "local": "this host ran out of file descriptors, ports or memory",
     "cancelled": "interrupted by the user",
+    "limit": "an agent's limit of steps, tokens, time, money or handoffs was reached",
+    "agent": "the agent's own machinery gave up: no call failed",
     "dropped": "no room under the cap on what is in flight when it was due: not sent",
     "time_up": "the load's time was over before its turn: not sent",
 }

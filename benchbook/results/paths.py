@@ -17,6 +17,11 @@ def journal_folder(results: Path) -> Path:
     return results / "journal"
 
 
+def files_folder(results: Path, run_id: str) -> Path:
+    """What a run's agents wrote with their tools, a folder a trial."""
+    return journal_folder(results) / run_id / "files"
+
+
 def table_folder(results: Path, table: str) -> Path:
     """The partitions of one table, a folder a run."""
     return results / "tables" / table

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, TypeVar, cast
 
 from benchbook.providers import Provider
 from benchbook.providers.calls import Asked, Outbox, RawCall, attempt
@@ -14,16 +17,23 @@ from benchbook.runner.gate import Gate
 from benchbook.runner.lanes import Share
 from benchbook.runner.plan import Plan
 from benchbook.runner.warming import warm
-from benchbook.workloads import workload
+from benchbook.workloads import ready
+
+T = TypeVar("T")
 
 
 class Desk:
-    """One process's desk: all of its trials share it."""
+    """One process's desk: all of its trials share it. files: where the trials' tools may write, a folder a trial."""
 
-    def __init__(self, plan: Plan, providers: Mapping[str, Provider], transport: Transport) -> None:
+    def __init__(
+        self, plan: Plan, providers: Mapping[str, Provider], transport: Transport, files: Path | None = None
+    ) -> None:
         execute = plan.spec.execute
         self._plan, self._providers = plan, providers
+        self.transport = transport
         self._outbox = Outbox(transport)
+        self._files = files
+        self._shared: dict[str, Any] = {}
         self.decoder = Decoder(plan.spec.store.bodies)
         self.gates: Mapping[str, Gate] = {}
         self._asking: dict[str, Gate] = {}
@@ -33,7 +43,7 @@ class Desk:
     async def warm(self, share: Share) -> None:
         """Have at hand what the load will use: the workloads' code, and connections where the plan asks for them."""
         for kind in self._plan.spec.execute.workloads:
-            workload(kind)
+            ready(kind, self, self._providers)
         await warm(self._plan, self._providers, self._outbox.transport, share)
 
     def request(self, trial: PlannedTrial) -> ModelRequest:
@@ -44,6 +54,18 @@ class Desk:
 
     def team(self, trial: PlannedTrial) -> Team:
         return self._plan.team(trial)
+
+    def scratch(self, trial: PlannedTrial) -> Path:
+        if self._files is None:
+            self._files = Path(mkdtemp(prefix="benchbook-files-"))
+        folder = self._files / trial.trial_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        if name not in self._shared:
+            self._shared[name] = make()
+        return cast("T", self._shared[name])
 
     def provider(self, target: str) -> Provider:
         return self._providers[target]
@@ -61,6 +83,10 @@ class Desk:
         if (gate := self.gate(provider.target.name)) is not None:
             self._asking[asked.call_id] = gate
         return await attempt(provider, self._outbox, request, asked)
+
+    def hear(self, target: str, call: Call) -> None:
+        if (gate := self.gate(target)) is not None:
+            gate.hear(call)
 
     async def close(self) -> None:
         """Close the connections: what is written at the end may need their descriptors."""

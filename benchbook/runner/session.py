@@ -22,7 +22,7 @@ from benchbook.errors import PlanError, WireError
 from benchbook.providers import Provider, open_provider
 from benchbook.providers.transport import Transport
 from benchbook.results import journal
-from benchbook.results.paths import journal_folder
+from benchbook.results.paths import files_folder, journal_folder
 from benchbook.results.writer import next_segment
 from benchbook.runner.descriptors import allow_most
 from benchbook.runner.desk import Desk
@@ -109,7 +109,7 @@ class Session:
             skips, notes = await skip_reasons(self._plan, providers, transport)
             run_id = self._open_run()
             self._plan = replace(self._plan, salt=run_id)
-            desk = Desk(self._plan, providers, transport)
+            desk = Desk(self._plan, providers, transport, files_folder(self._orders.results, run_id))
             return await self._record(run_id, desk, skips, (*found.notes, *notes))
         finally:
             await transport.close()

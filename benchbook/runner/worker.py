@@ -23,6 +23,7 @@ from benchbook.providers import open_provider
 from benchbook.providers.transport import Transport
 from benchbook.records import Event, Trial
 from benchbook.results import journal
+from benchbook.results.paths import files_folder
 from benchbook.runner.desk import Desk
 from benchbook.runner.lanes import Share
 from benchbook.runner.loops import loop_factory
@@ -89,7 +90,7 @@ class _Worker:
         loop = asyncio.get_running_loop()
         self._start = loop.create_future()
         threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
-        desk = Desk(plan, providers, transport)
+        desk = Desk(plan, providers, transport, files_folder(Path(mine.results), mine.run_id))
         await desk.warm(Share(0, mine.number, mine.of))
         _say("ready", {})
         share = Share(await self._start, mine.number, mine.of)

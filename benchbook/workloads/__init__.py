@@ -6,19 +6,25 @@ finished trial. It never raises for a provider's failure: that is a row.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
 
 from benchbook.providers import Provider
 from benchbook.providers.calls import Asked, RawCall
 from benchbook.providers.retry import RetryPolicy
-from benchbook.records import Answer, Call, ModelRequest, PlannedTrial, Team, Trial, Turn
+from benchbook.providers.transport import Transport
+from benchbook.records import TEAM_WORKLOADS, Answer, Call, ModelRequest, PlannedTrial, Team, Trial, Turn
 
 WORKLOADS: Mapping[str, str] = {
+    "agent": "benchbook.workloads.agent",
     "api": "benchbook.workloads.api",
     "session": "benchbook.workloads.session",
 }
+
+
+T = TypeVar("T")
 
 
 class Slot(Protocol):
@@ -40,6 +46,7 @@ class Desk(Protocol):
 
     timeout_s: float
     retries: RetryPolicy
+    transport: Transport
 
     def request(self, trial: PlannedTrial) -> ModelRequest: ...
 
@@ -49,6 +56,14 @@ class Desk(Protocol):
 
     def team(self, trial: PlannedTrial) -> Team:
         """Who works on this trial. Raises KeyError for a workload without agents."""
+        ...
+
+    def scratch(self, trial: PlannedTrial) -> Path:
+        """The folder that this trial's tools may write to; made when it is first asked for."""
+        ...
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """What all trials of this process share under that name, made when it is first asked for."""
         ...
 
     def provider(self, target: str) -> Provider: ...
@@ -61,6 +76,10 @@ class Desk(Protocol):
 
     async def decode(self, raw: RawCall) -> tuple[Call, Answer]: ...
 
+    def hear(self, target: str, call: Call) -> None:
+        """Tell the target's breaker how a call ended that `attempt` did not make."""
+        ...
+
 
 Workload = Callable[[PlannedTrial, Desk, Slot], Awaitable[Trial]]
 
@@ -68,3 +87,10 @@ Workload = Callable[[PlannedTrial, Desk, Slot], Awaitable[Trial]]
 def workload(kind: str) -> Workload:
     """The workload of that kind, imported on first use. Raises KeyError for an unknown one."""
     return cast("Workload", import_module(WORKLOADS[kind]).run)
+
+
+def ready(kind: str, desk: Desk, targets: Iterable[str]) -> None:
+    """Have at hand what trials of that kind use: its code, and an SDK's clients. Raises PlanError."""
+    workload(kind)
+    if kind in TEAM_WORKLOADS:
+        import_module("benchbook.workloads.team.building").ready(desk, targets)

@@ -1,0 +1,107 @@
+"""One step of an agent: a model call, whatever attempts it takes. Each attempt becomes a row of `calls`.
+
+An `Asking` begins when the SDK is about to call its model and lives on the agent's span; the transport below the SDK
+finds it there (`asking_here`) and hands over what was exchanged. Decoding follows off the critical path; only a failed
+attempt, or a limit that needs its tokens, waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+from benchbook.clock import monotonic_ns
+from benchbook.providers import Provider
+from benchbook.providers.calls import Asked, RawCall
+from benchbook.providers.http import Exchange, HttpRequest
+from benchbook.records import Answer, Call
+from benchbook.workloads.team.collector import Opening, here
+
+if TYPE_CHECKING:
+    from benchbook.workloads.team.work import Work
+
+Found = tuple[Call, Answer]
+
+
+class Exchanging(Protocol):
+    """A request under way; `exchange` never fails, it is cancelled at most."""
+
+    exchange: asyncio.Task[Exchange]
+
+
+class Asking:
+    """The attempts at one model call of one agent.
+
+    number: which of the trial's it is, from 1; again: whether another attempt is about to be made; reason: why there
+    was no further one, or why there is."""
+
+    def __init__(self, work: Work, around: Opening, number: int) -> None:
+        self.work, self.around, self.number = work, around, number
+        self.taken_up_ns = monotonic_ns()
+        self.backoff_ns = 0
+        self.again = False
+        self.reason = ""
+        self.attempts: list[asyncio.Future[Found]] = []
+        self._open: list[Exchanging] = []
+
+    def next_asked(self) -> Asked:
+        """The next attempt, about to be made."""
+        attempt = len(self.attempts) + 1
+        return Asked(
+            call_id=f"{self.work.planned.trial_id}-{self.number}.{attempt}",
+            attempt=attempt,
+            intended_ns=self.taken_up_ns,
+            taken_up_ns=self.taken_up_ns,
+            deadline_ns=self.work.deadline_ns,
+            backoff_ns=self.backoff_ns,
+            turn=self.number,
+        )
+
+    def carry(self, provider: Provider, send: Callable[[HttpRequest, int], Any], request: HttpRequest) -> Any:
+        """Send an attempt by `send(request, deadline_ns)`; what comes of it is decoded and kept."""
+        said = orjson.loads(request.body)
+        asked = self.next_asked()
+        carried = send(request, asked.deadline_ns)
+        self._open.append(carried)
+        facts = (asked, str(said.get("model", "")), bool(said.get("stream", False)))
+        self.attempts.append(self.work.follow(self._decoded(provider, carried, facts)))
+        return carried
+
+    async def _decoded(self, provider: Provider, carried: Exchanging, facts: tuple[Asked, str, bool]) -> Found:
+        exchange = await carried.exchange
+        raw = RawCall(*facts, exchange, provider.wire, provider.secrets)
+        call, answer = await self.work.desk.decode(raw)
+        return self.found(provider, call, answer)
+
+    def found(self, provider: Provider, call: Call, answer: Answer, stamped_by: str = "transport") -> Found:
+        """Keep a decoded attempt, and tell the target's breaker of it."""
+        call = replace(call, agent=self.around.agent, stamped_by=stamped_by)
+        self.work.desk.hear(provider.target.name, call)
+        self.work.found(call, answer, self)
+        return call, answer
+
+    async def closed(self) -> None:
+        """Wait until the exchange of the newest attempt is over (a client may leave before its last bytes)."""
+        if self._open:
+            await asyncio.wait([self._open[-1].exchange])
+
+    async def newest(self) -> Found | None:
+        """The newest attempt, decoded; None where none was made."""
+        return await asyncio.shield(self.attempts[-1]) if self.attempts else None
+
+    def given_up_as(self) -> str:
+        """The error kind of a call whose reader was cancelled now."""
+        return "timeout" if monotonic_ns() >= self.work.deadline_ns else "cancelled"
+
+
+def asking_here() -> Asking:
+    """The model call that whoever sends something now is part of. Raises LookupError outside of every agent."""
+    around = here()
+    if around is None or around.asking is None:
+        raise LookupError("a model was called outside of an agent's step")
+    found: Asking = around.asking
+    return found

@@ -1,0 +1,99 @@
+"""`benchbook.tools` as Strands' tools: each use a `tool` span from just before ours runs to just after.
+
+A use that failed in a way that may pass is tried again, up to the team's `tool_attempts`, each try a span of its own
+and each back-off a `rate_limit_wait`; whatever comes of it in the end is what the model gets to read.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+from strands.types._events import ToolResultEvent
+from strands.types.tools import AgentTool, ToolGenerator, ToolSpec, ToolUse
+
+from benchbook import tools
+from benchbook.clock import monotonic_ns, sleep_until
+from benchbook.providers.retry import RetryPolicy
+from benchbook.records import teams
+from benchbook.tools import Outcome, Place
+from benchbook.workloads.team.work import SECOND_NS, Work
+
+FINAL = frozenset({"unknown_tool", "bad_settings", "bad_arguments"})
+"""Failures that another try can't mend: only the model can."""
+
+
+class BenchTool(AgentTool):
+    """One of our tools in one member's hands, within one trial."""
+
+    def __init__(self, work: Work, use: teams.ToolUse, timeout_s: float) -> None:
+        super().__init__()
+        self._work, self._use, self._timeout_s = work, use, timeout_s
+        described = tools.described(use.name)
+        self._spec: ToolSpec = {
+            "name": described.name,
+            "description": described.description,
+            "inputSchema": {"json": dict(described.parameters)},
+        }
+
+    @property
+    def tool_name(self) -> str:
+        return self._use.name
+
+    @property
+    def tool_spec(self) -> ToolSpec:
+        return self._spec
+
+    @property
+    def tool_type(self) -> str:
+        return "benchbook"
+
+    async def stream(self, tool_use: ToolUse, invocation_state: dict[str, Any], **_: Any) -> ToolGenerator:  # noqa: ARG002
+        outcome = await self._used(tool_use)
+        yield ToolResultEvent(
+            {
+                "toolUseId": tool_use["toolUseId"],
+                "status": "error" if outcome.failed else "success",
+                "content": [{"text": outcome.text}],
+            }
+        )
+
+    async def _used(self, tool_use: ToolUse) -> Outcome:
+        tries = self._work.team.retries
+        policy = RetryPolicy(tries.tool_attempts, tries.base_s, tries.cap_s)
+        attempt = 1
+        while True:
+            outcome = await self._once(tool_use, attempt)
+            if not outcome.failed or outcome.detail.get("kind") in FINAL or attempt >= policy.attempts:
+                return outcome
+            wait_s = self._work.chance.uniform(0.0, policy.ceiling_s(attempt))
+            if monotonic_ns() + wait_s * SECOND_NS >= self._work.deadline_ns:
+                return outcome
+            with self._work.collector.inside("rate_limit_wait", f"back-off after {self._use.name} failed"):
+                await sleep_until(monotonic_ns() + round(wait_s * SECOND_NS))
+            attempt += 1
+
+    async def _once(self, tool_use: ToolUse, attempt: int) -> Outcome:
+        arguments = tool_use["input"]
+        place = self._place()
+        with self._work.collector.inside("tool", self._use.name, input=_text(arguments)) as span:
+            outcome = await tools.use(self._use.name, arguments, self._use.settings, place)
+            facts = {"attempt": attempt, "tool_use_id": tool_use["toolUseId"], **outcome.detail}
+            span.says(outcome.text, **facts)
+            if outcome.files:
+                span.detail["files"] = list(outcome.files)
+                self._work.files += outcome.files
+            if outcome.failed:
+                span.fails(outcome.text)
+        return outcome
+
+    def _place(self) -> Place:
+        folder: Path = self._work.desk.scratch(self._work.planned)
+        left_s = max(0.0, (self._work.deadline_ns - monotonic_ns()) / SECOND_NS)
+        return Place(folder, min(self._timeout_s, left_s), os.environ)
+
+
+def _text(arguments: Any) -> str:
+    return arguments if isinstance(arguments, str) else orjson.dumps(arguments, default=str).decode()

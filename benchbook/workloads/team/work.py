@@ -1,0 +1,241 @@
+"""One trial's work by agents: from its taking up to its row, whatever its body does in between.
+
+    perform(planned, desk, slot, body) -> Trial      body: async (Work) -> Reached
+
+`perform` makes the trial's `Work`, runs the body until it ends, fails, or the trial's time is up, gives the place in
+the load back, waits for what is still being decoded, and writes down everything that was measured, however it ended.
+A cancelled trial (Ctrl-C twice) leaves no request, task or tool behind and no row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+from benchbook.clock import monotonic_ns
+from benchbook.errors import BenchbookError
+from benchbook.measure.cost import cost_usd
+from benchbook.records import Answer, Call, Message, ModelRequest, PlannedTrial, Trial
+from benchbook.records.teams import Team
+from benchbook.workloads import Desk, Slot
+from benchbook.workloads.team.asking import Asking
+from benchbook.workloads.team.collector import Collector, Opening, one_line
+
+SECOND_NS = 1_000_000_000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a body came to. text: the final answer; error_kind (of ERROR_KINDS) and error_message where it failed;
+    reported: the SDK's own figures; end_state: few facts about what was reached; status: where it is neither a
+    success nor a plain failure."""
+
+    text: str = ""
+    error_kind: str | None = None
+    error_message: str | None = None
+    reported: Mapping[str, float] = field(default_factory=dict)
+    end_state: Mapping[str, Any] = field(default_factory=dict)
+    status: str | None = None
+
+
+Body = Callable[["Work"], Awaitable[Reached]]
+
+
+class Work:
+    """What a body works with: the trial, its team and desk, its collector, its deadline (monotonic ns), its chance."""
+
+    def __init__(self, planned: PlannedTrial, desk: Desk, slot: Slot) -> None:
+        self.planned, self.desk, self.slot = planned, desk, slot
+        self.started_ns = monotonic_ns()
+        self.team: Team = desk.team(planned)
+        self.request: ModelRequest = desk.request(planned)
+        self.collector = Collector(planned.trial_id)
+        self.chance = Random(planned.seed)  # noqa: S311 - of back-offs
+        self.trial_deadline_ns = self.started_ns + round(desk.timeout_s * SECOND_NS)
+        limit_s = self.team.limits.time_s
+        limit_ns = self.trial_deadline_ns if limit_s is None else self.started_ns + round(limit_s * SECOND_NS)
+        self.deadline_ns = min(self.trial_deadline_ns, limit_ns)
+        self.steps = 0
+        self.steps_of: dict[str, int] = {}
+        self.handoffs = 0
+        self.stopped_by: str | None = None
+        self.stopped_how = ""
+        self.reported: dict[str, float] = {}
+        self.files: list[str] = []
+        self._calls: list[Call] = []
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    @property
+    def task(self) -> str:
+        """What the user asks: the last thing they say in the request."""
+        return self.request.messages[-1].content
+
+    @property
+    def before(self) -> tuple[Message, ...]:
+        """What was said before that."""
+        return self.request.messages[:-1]
+
+    # ------------------------------------------------------------ limits
+
+    def stop(self, by: str, how: str) -> None:
+        """No further step: `by` is the limit's name (steps, tokens, time, usd, handoffs), `how` says it in a line."""
+        if self.stopped_by is None:
+            self.stopped_by, self.stopped_how = by, how
+
+    async def allows_step(self, agent: str) -> bool:
+        """Whether an agent may make another model call now; False once any limit is reached. Counts the step."""
+        if self.stopped_by is None:
+            await self._look_at_limits(agent)
+        if self.stopped_by is not None:
+            return False
+        self.steps += 1
+        self.steps_of[agent] = self.steps_of.get(agent, 0) + 1
+        return True
+
+    async def _look_at_limits(self, agent: str) -> None:
+        limits = self.team.limits
+        own = {member.name: member.limits for member in self.team.members}.get(agent)
+        if self.steps >= limits.steps:
+            self.stop("steps", f"{limits.steps} model calls, the team's limit of steps, were made")
+        elif own is not None and self.steps_of.get(agent, 0) >= own.steps:
+            self.stop("steps", f"{own.steps} model calls, {agent}'s limit of steps, were made")
+        elif monotonic_ns() >= self.deadline_ns:
+            self.out_of_time()
+        elif limits.tokens is not None or limits.usd is not None:
+            await self.decoded()
+            self._look_at_spending()
+
+    def _look_at_spending(self) -> None:
+        limits = self.team.limits
+        tokens = sum((call.usage.input or 0) + (call.usage.output or 0) for call in self._calls)
+        if limits.tokens is not None and tokens >= limits.tokens:
+            self.stop("tokens", f"{tokens} tokens were used, and the team's limit is {limits.tokens}")
+        spent = self.spent_usd
+        if limits.usd is not None and spent >= limits.usd:
+            self.stop("usd", f"{spent:.6f} USD were spent, and the team's limit is {limits.usd:g}")
+
+    @property
+    def spent_usd(self) -> float:
+        """What its calls have cost so far, as far as that is known."""
+        price = self.desk.provider(self.planned.target).target.price
+        return sum(cost_usd(price, call.usage)[0] or 0.0 for call in self._calls)
+
+    def out_of_time(self) -> None:
+        """The deadline has come: a limit, if it is the team's and not the trial's."""
+        if self.deadline_ns < self.trial_deadline_ns:
+            self.stop("time", f"{self.team.limits.time_s:g} s, the team's limit of time, were over")
+
+    # ------------------------------------------------------------ calls
+
+    def asks(self, around: Opening) -> Asking:
+        """An agent's next model call begins."""
+        asking = around.asking = Asking(self, around, self.steps)
+        return asking
+
+    def found(self, call: Call, answer: Answer, asking: Asking) -> None:
+        """An attempt was decoded."""
+        self._calls.append(call)
+        detail = {"attempt": call.attempt, "step": asking.number}
+        self.collector.keep(call, answer, asking.around, detail)
+
+    def follow(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Something that goes on beside the agents and must be over before the trial is."""
+        task = asyncio.create_task(coroutine)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def decoded(self) -> None:
+        """Wait until everything that goes on beside the agents is over."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def end(self) -> None:
+        """Leave nothing behind."""
+        left = list(self._under_way)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+async def perform(planned: PlannedTrial, desk: Desk, slot: Slot, body: Body) -> Trial:
+    """One trial around a body. Raises asyncio.CancelledError, and what is a defect of our own."""
+    work = Work(planned, desk, slot)
+    try:
+        reached = await _within_time(work, body)
+        ended_ns = monotonic_ns()
+        await work.decoded()
+    finally:
+        await work.end()
+    return _finished(work, reached, ended_ns)
+
+
+async def _within_time(work: Work, body: Body) -> Reached:
+    limit = asyncio.timeout((work.deadline_ns - monotonic_ns()) / SECOND_NS)
+    try:
+        async with limit:
+            return await body(work)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        work.out_of_time()
+        return Reached()
+    except BenchbookError as error:
+        return Reached(error_kind="agent", error_message=one_line(error))
+
+
+def _finished(work: Work, reached: Reached, ended_ns: int) -> Trial:
+    """The row. The trial ends with its last span, be it an exchange that outlived its agent."""
+    collector = work.collector
+    pairs = collector.calls
+    ended_ns = max([ended_ns, *(call.closed_ns for call, _ in pairs)])
+    work.slot.release(ended_ns)
+    collector.end_all(ended_ns)
+    status, kind, message = _verdict(work, reached, ended_ns)
+    end_state = {"steps": work.steps, **reached.end_state}
+    if work.stopped_by is not None:
+        end_state["stopped_by"] = work.stopped_by
+    if work.files:
+        end_state["files"] = sorted(set(work.files))
+    return Trial(
+        planned=work.planned,
+        status=status,
+        intended_ns=work.slot.intended_ns,
+        started_ns=work.started_ns,
+        ended_ns=ended_ns,
+        calls=tuple(call for call, _ in pairs),
+        answers=tuple(answer for _, answer in pairs),
+        error_kind=kind,
+        error_message=message,
+        spans=collector.spans,
+        output=reached.text,
+        reported={**work.reported, **reached.reported},
+        end_state=end_state,
+    )
+
+
+def _verdict(work: Work, reached: Reached, ended_ns: int) -> tuple[str, str | None, str | None]:
+    """Status, error kind and message: a limit or the trial's end says more than what it brought about."""
+    if reached.status is not None:
+        return reached.status, reached.error_kind, reached.error_message
+    if work.stopped_by is not None:
+        return "failure", "limit", f"stopped: {work.stopped_how}"
+    if reached.error_kind == "timeout" or ended_ns >= work.trial_deadline_ns:
+        said = reached.error_message or f"{work.desk.timeout_s:g} s were over"
+        return "timeout", "timeout", said
+    if reached.error_kind is not None:
+        return "failure", reached.error_kind, reached.error_message
+    if not reached.text.strip():
+        return "failure", "empty", "the final answer has no text"
+    return "success", None, None
+
+
+def hush() -> None:
+    """Strands' own log lines about failures stay off the screen: each is a row or a span already."""
+    logging.getLogger("strands").addHandler(logging.NullHandler())
+    logging.getLogger("strands").propagate = False
