@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from benchbook.stages import Job, job_from
+from flows.approvals import approvals_bridged
 from flows.endings import signals, skipped_where_busy
 from flows.recording import record
 from tasks.aggregate import aggregate
@@ -39,7 +40,8 @@ async def chain(job: Job) -> dict[str, Any]:
     """The stages, one after the other."""
     if not job.resume:
         await validate(job)
-    executed = await execute(job)
+    async with approvals_bridged(job):
+        executed = await execute(job)
     stored = await store(job, executed.run_id)
     aggregated = await aggregate(job)
     reported = await report(job, executed.run_id)

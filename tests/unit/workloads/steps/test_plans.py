@@ -96,7 +96,7 @@ def test_a_plan_is_read_whatever_stands_around_it(around: str) -> None:
     ],
 )
 def test_what_is_no_plan(answer: str, said: str) -> None:
-    with pytest.raises(PlanRefusedError, match=".") as refused:
+    with pytest.raises(PlanRefusedError, match=r".") as refused:
         plan_of(answer, TEAM)
     assert said in str(refused.value)
 
