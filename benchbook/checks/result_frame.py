@@ -236,11 +236,12 @@ def _status_agrees(trials: pa.Table) -> Any:
 
 
 def _parts_slack(trials: pa.Table) -> Any:
-    """How far the parts of the wall time may still be off, NaN where a part is not known; negative parts count."""
+    """How far the parts of the wall time may still be off; negative parts count, and so do parts that are not there."""
     parts = np.array([_floats(trials[name]) for name in PARTS])
     wall = _floats(trials["wall_ms"])
     off = np.abs(parts.sum(axis=0) - wall)
-    return np.fmin(_PART_TOLERANCE_MS * np.maximum(1.0, wall) - off, parts.min(axis=0))
+    slack = np.fmin(_PART_TOLERANCE_MS * np.maximum(1.0, wall) - off, parts.min(axis=0))
+    return np.where(np.isnan(slack) & ~np.isnan(wall), -1.0, slack)
 
 
 def _missing_reason(pairs: Any) -> bool:

@@ -95,6 +95,9 @@ class Words:
 
     def parts(self, row: int) -> Iterator[str]:
         source = self.source(row)
+        if any(source[name] is None for name in made.PARTS):
+            yield f"{self.name(row)}: its spans contradict themselves, so wall_ms has no parts; `provenance` says which"
+            return
         parts = " + ".join(f"{name} {source[name]}" for name in made.PARTS)
         yield f"{self.name(row)}: {parts} is not wall_ms {source['wall_ms']}, or a part is negative"
 

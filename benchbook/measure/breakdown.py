@@ -3,63 +3,76 @@
     wall = model + tool + human_wait + rate_limit_wait + orchestration,   each >= 0
 
 Within one branch the innermost span wins; across concurrent branches an instant goes to the first of model,
-tool, human_wait, rate_limit_wait; orchestration is what none covers. `agent` and `handoff` spans only group:
-they cover nothing by themselves. A span that reaches outside its trial, or ends before it starts, is an error
-in the record and is never clipped.
+tool, human_wait, rate_limit_wait; orchestration is what none covers. The other kinds only group: they cover
+nothing by themselves. Spans that contradict one another (`tree`) are an error in the record, never clipped.
+
+One sweep over the spans' edges, in order of time: a span counts as innermost while none that covers time is at
+work inside it, and as a span lies inside the one around it, that is a count per span.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 from benchbook.errors import RecordError
-from benchbook.measure.provenance import MEASURED, Metrics, metrics_of, missing
+from benchbook.measure.tree import COVERING, COVERS, Interval, Tree, grow, refuse_impossible
 from benchbook.records import Call, Span, Trial
 
-COVERING = ("model", "tool", "human_wait", "rate_limit_wait")
-"""The kinds that cover time, the first winning where branches run at once."""
+ORCHESTRATION = "orchestration"
 BREAKDOWN_COLUMNS = (*(f"{kind}_ms" for kind in COVERING), "orchestration_ms")
 
-_NS_PER_MS = 1_000_000
 
-
-def breakdown_ns(wall: tuple[int, int], spans: Iterable[Span]) -> dict[str, int]:
+def breakdown_ns(wall: Interval, spans: Iterable[Span]) -> dict[str, int]:
     """Nanoseconds per covering kind and `orchestration`; `wall` is (started_ns, ended_ns) and they sum to it.
 
-    Raises RecordError for a span that is there twice, ends before it starts or reaches outside the wall time.
+    Raises RecordError for spans that contradict themselves or one another: see `tree.grow`.
     """
-    known: dict[str, Span] = {}
-    for span in spans:
-        if known.setdefault(span.span_id, span) is not span:
-            raise RecordError(f"span {span.span_id} is there twice")
-        _refuse_impossible(span, wall)
-    covering = [span for span in known.values() if span.kind in COVERING]
-    total = dict.fromkeys((*COVERING, "orchestration"), 0)
-    if all(later.started_ns >= earlier.ended_ns for earlier, later in pairwise(covering)):
-        for span in covering:  # one after the other, as in every trial of plain calls: nothing to decide
-            total[span.kind] += span.ended_ns - span.started_ns
-        total["orchestration"] = wall[1] - wall[0] - sum(total.values())
-        return total
-    edges = sorted({*wall, *(edge for span in covering for edge in (span.started_ns, span.ended_ns))})
-    for start, end in pairwise(edges):
-        active = [span for span in covering if span.started_ns <= start and span.ended_ns >= end]
-        total[_owner(active, known)] += end - start
+    known = tuple(spans)
+    if plain(known):
+        return _one_after_the_other(wall, known)
+    return shares_ns(grow(wall, known))
+
+
+def shares_ns(tree: Tree) -> dict[str, int]:
+    """`breakdown_ns` of spans that are a tree already."""
+    total = dict.fromkeys((*COVERING, ORCHESTRATION), 0)
+    for start, end, kind in stretches(tree):
+        total[kind] += end - start
     return total
 
 
-def breakdown(wall: tuple[int, int], spans: Iterable[Span]) -> dict[str, float]:
-    """`breakdown_ns` in milliseconds, by column. Raises RecordError as it does."""
-    return {f"{kind}_ms": value / _NS_PER_MS for kind, value in breakdown_ns(wall, spans).items()}
+def stretches(tree: Tree) -> Iterator[tuple[int, int, str]]:
+    """The wall time in order, as stretches (started_ns, ended_ns, kind) between neighbouring edges of spans, each with
+    the kind that it goes to. None is empty, and they leave no gap."""
+    edges = [(at, span, step) for span in tree.covering for at, step in ((span.started_ns, 1), (span.ended_ns, -1))]
+    edges.sort(key=itemgetter(0))
+    working: dict[str, int] = {}
+    inside: dict[str, int] = {}
+    innermost = dict.fromkeys(COVERING, 0)
+    since, owner = tree.wall[0], ORCHESTRATION
+    for at, changes in groupby(edges, key=itemgetter(0)):
+        if at > since:
+            yield since, at, owner
+        for _, span, step in changes:
+            shade = tree.shade[span.span_id]
+            for one, counts in ((span, working), (shade, inside)):
+                if one is not None:
+                    innermost[one.kind] -= _is_innermost(one, working, inside)
+                    counts[one.span_id] = counts.get(one.span_id, 0) + step
+                    innermost[one.kind] += _is_innermost(one, working, inside)
+        since, owner = at, next((kind for kind in COVERING if innermost[kind]), ORCHESTRATION)
+    if tree.wall[1] > since:
+        yield since, tree.wall[1], owner
 
 
-def trial_breakdown(trial: Trial, spans: Iterable[Span]) -> Metrics:
-    """The breakdown columns of a trial, or every one of them missing with the contradiction that was found."""
-    try:
-        parts = breakdown((trial.started_ns, trial.ended_ns), spans)
-    except RecordError as error:
-        return metrics_of(dict.fromkeys(BREAKDOWN_COLUMNS, missing(str(error))))
-    return metrics_of({column: (parts[column], MEASURED) for column in BREAKDOWN_COLUMNS})
+def plain(spans: Sequence[Span]) -> bool:
+    """Whether the spans follow one another, all of them covering time and none inside another, as those of every
+    trial of plain calls do: then there is nothing to decide."""
+    return all(span.parent_id is None and span.kind in COVERS for span in spans) and all(
+        later.started_ns >= earlier.ended_ns for earlier, later in pairwise(spans)
+    )
 
 
 def api_spans(trial: Trial) -> tuple[Span, ...]:
@@ -92,25 +105,19 @@ def _reason(earlier: Sequence[Call]) -> str:
     return f"back-off after {kind}" if kind else "back-off"
 
 
-def _refuse_impossible(span: Span, wall: tuple[int, int]) -> None:
-    if span.ended_ns < span.started_ns:
-        raise RecordError(f"span {span.span_id} ends {span.started_ns - span.ended_ns} ns before it starts")
-    if span.started_ns < wall[0] or span.ended_ns > wall[1]:
-        raise RecordError(f"span {span.span_id} reaches outside its trial's wall time")
+def _one_after_the_other(wall: Interval, spans: Sequence[Span]) -> dict[str, int]:
+    total = dict.fromkeys((*COVERING, ORCHESTRATION), 0)
+    known: set[str] = set()
+    for span in spans:
+        refuse_impossible(span, wall)
+        if span.span_id in known:
+            raise RecordError(f"span {span.span_id} is there twice")
+        known.add(span.span_id)
+        total[span.kind] += span.ended_ns - span.started_ns
+    total[ORCHESTRATION] = wall[1] - wall[0] - sum(total.values())
+    return total
 
 
-def _owner(active: Sequence[Span], known: Mapping[str, Span]) -> str:
-    """The kind an instant goes to, given the covering spans active in it."""
-    shadowed = {ancestor for span in active for ancestor in _ancestors(span, known)}
-    innermost = {span.kind for span in active if span.span_id not in shadowed}
-    return next((kind for kind in COVERING if kind in innermost), "orchestration")
-
-
-def _ancestors(span: Span, known: Mapping[str, Span]) -> set[str]:
-    """Ids of the spans around this one."""
-    found: set[str] = set()
-    parent = span.parent_id
-    while parent is not None and parent in known and parent not in found:
-        found.add(parent)
-        parent = known[parent].parent_id
-    return found
+def _is_innermost(span: Span, working: Mapping[str, int], inside: Mapping[str, int]) -> int:
+    """1 while the span is at work and none that covers time is inside it, else 0."""
+    return int(working.get(span.span_id, 0) > 0 and not inside.get(span.span_id, 0))

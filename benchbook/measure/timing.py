@@ -19,6 +19,7 @@ _NS_PER_MS = 1_000_000
 METRIC_NAMES = (*LATENCY_METRICS, "connect_ms")
 """Every column that `call_metrics` and `trial_metrics` give, in the tables' order."""
 
+_SEE_CALLS = missing("several calls, see calls")
 _CONNECT_PARTS = {"dns_ms": "dns_ns", "tcp_ms": "tcp_ns", "proxy_ms": "tunnel_ns", "tls_ms": "tls_ns"}
 
 
@@ -43,11 +44,14 @@ def call_metrics(call: Call) -> Metrics:
 
 def trial_metrics(trial: Trial, last_metrics: Metrics | None = None) -> Metrics:
     """All of METRIC_NAMES for a trial of one answer: its last attempt's, except that `response_ms` runs from
-    the trial's intended start and `schedule_lag_ms` to its taking up, whatever the retries cost.
+    the trial's intended start and `schedule_lag_ms` to its taking up, whatever the retries cost. An agent's trial has
+    no latency of its own: its calls have theirs.
 
     last_metrics: `call_metrics` of the last attempt, where they are known already.
     """
     lag: Known = ((trial.started_ns - trial.intended_ns) / _NS_PER_MS, MEASURED)
+    if trial.by_agents and trial.calls:
+        return metrics_of(dict.fromkeys(METRIC_NAMES, _SEE_CALLS) | {"schedule_lag_ms": lag})
     if not trial.calls:
         nothing = missing("skipped" if trial.status == "skipped" else "no call was made")
         return metrics_of(dict.fromkeys(METRIC_NAMES, nothing) | {"schedule_lag_ms": lag})

@@ -226,6 +226,11 @@ class Trial:
             raise RecordError(f"trial {self.planned.trial_id} ends before it starts")
 
     @property
+    def by_agents(self) -> bool:
+        """Whether agents made its calls, so that its spans are the collected ones and its calls may be many."""
+        return bool(self.planned.team or self.spans)
+
+    @property
     def answer(self) -> str | None:
         """The text that the trial came to; None where there is none."""
         if self.output is not None:

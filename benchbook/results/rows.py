@@ -157,8 +157,8 @@ def response_row(facts: RowFacts, trial: Trial, call: Call, answer: Answer) -> R
     }
 
 
-def span_row(run_id: str, trial_id: str, span: Span) -> Row:
-    """A row of `spans`."""
+def span_row(run_id: str, trial_id: str, span: Span, own_ns: int | None = None, critical_ns: int | None = None) -> Row:
+    """A row of `spans`; own_ns and critical_ns: None where the span covers no time."""
     return {
         "run_id": run_id,
         "trial_id": trial_id,
@@ -173,6 +173,8 @@ def span_row(run_id: str, trial_id: str, span: Span) -> Row:
         "started_ns": span.started_ns,
         "ended_ns": span.ended_ns,
         "duration_ms": (span.ended_ns - span.started_ns) / _NS_PER_MS,
+        "own_ms": None if own_ns is None else own_ns / _NS_PER_MS,
+        "critical_ms": None if critical_ns is None else critical_ns / _NS_PER_MS,
         "input": span.input,
         "output": span.output,
         "detail": _json(span.detail),

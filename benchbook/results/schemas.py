@@ -55,6 +55,7 @@ AGENT_FIELDS = [
     ("critical_path_ms", _MS),
     ("parallel_speedup", pa.float64()),
     ("handoff_ms", _MS),
+    ("agent_active_ms", pa.map_(pa.string(), pa.float64())),
     ("sdk_model_ms", _MS),
     ("sdk_tool_ms", _MS),
     ("sdk_cycles", _INT),

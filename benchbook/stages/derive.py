@@ -12,13 +12,14 @@ from itertools import islice
 import pyarrow as pa
 
 from benchbook.datasets import rendered_case
-from benchbook.measure.breakdown import api_spans, trial_breakdown
+from benchbook.measure.agents import Work, work
+from benchbook.measure.breakdown import api_spans
 from benchbook.measure.cost import cost_usd, summed_usd
-from benchbook.measure.provenance import Known, Metrics, metrics_of, missing
+from benchbook.measure.provenance import MEASURED, Known, Metrics, metrics_of, missing
 from benchbook.measure.timing import call_metrics, connect_metrics, trial_metrics
 from benchbook.measure.trace import steps
 from benchbook.measure.usage import trial_usage, usage_metrics
-from benchbook.records import Answer, Call, Event, PlannedTrial, Score, Target, Trial
+from benchbook.records import Answer, Call, Event, PlannedTrial, Score, Span, Target, Trial
 from benchbook.results import rows
 from benchbook.results.journal import JournalRun, Segment
 from benchbook.results.rows import Computed, Row, RowFacts
@@ -27,6 +28,7 @@ from benchbook.runner.stored import stored_plan
 from benchbook.scoring import Done, Judged, judging
 
 BATCH = 512
+_NS_PER_MS = 1_000_000
 DERIVED = ("trials", "calls", "responses", "spans", "scores", "events")
 
 
@@ -74,17 +76,18 @@ def batches(found: Source, size: int = BATCH) -> Iterator[tuple[int, Mapping[str
 def _batch_rows(found: Source, batch: Sequence[tuple[RowFacts, Trial]]) -> dict[str, list[Row]]:
     made: dict[str, list[Row]] = {name: [] for name in DERIVED}
     for facts, trial in batch:
-        spans, judged = trial.spans or api_spans(trial), _judged(found, trial)
+        spans, judged = trial.spans if trial.by_agents else api_spans(trial), _judged(found, trial)
+        done = work(trial, spans)
         latencies = [call_metrics(call) for call in trial.calls]
         costs = [cost_usd(_target(found, trial, call).price, call.usage) for call in trial.calls]
         columns = _merged(
             trial_metrics(trial, latencies[-1] if latencies else None),
             usage_metrics(trial_usage(trial.calls)),
-            trial_breakdown(trial, spans),
+            done.columns,
             metrics_of({"cost_usd": summed_usd(trial.calls, costs), "score": _score(trial, judged)}),
         )
-        made["trials"].append(rows.trial_row(facts, trial, columns))
-        made["spans"] += [rows.span_row(facts.run_id, trial.planned.trial_id, span) for span in spans]
+        made["trials"].append(rows.trial_row(facts, trial, _with_active(columns, done)))
+        made["spans"] += [_span_row(facts, trial, span, done) for span in spans]
         made["scores"] += [rows.score_row(facts.run_id, score) for score in _scores(trial, judged)]
         for call, times, cost in zip(trial.calls, latencies, costs, strict=True):
             known = metrics_of({"cost_usd": cost})
@@ -154,6 +157,18 @@ def _judged(found: Source, trial: Trial) -> Judged | None:
 def _target(found: Source, trial: Trial, call: Call) -> Target:
     """Whom a call asked: a team's members may have targets of their own."""
     return found.plan.targets[call.target or trial.planned.target]
+
+
+def _span_row(facts: RowFacts, trial: Trial, span: Span, done: Work) -> Row:
+    own, critical = done.own_ns.get(span.span_id), done.critical_ns.get(span.span_id)
+    return rows.span_row(facts.run_id, trial.planned.trial_id, span, own, critical)
+
+
+def _with_active(columns: Computed, done: Work) -> Computed:
+    if not done.active_ns:
+        return columns
+    active = {agent: time_ns / _NS_PER_MS for agent, time_ns in done.active_ns.items()}
+    return Computed({**columns.values, "agent_active_ms": active}, {**columns.provenance, "agent_active_ms": MEASURED})
 
 
 def _of_call(found: Source, facts: RowFacts, call: Call) -> RowFacts:

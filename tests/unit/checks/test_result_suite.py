@@ -126,6 +126,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("calls", {"provenance": None}, "usage_told", "calls", "a success without tokens_out"),
     ("trials", {"wall_ms": 1.001}, "breakdown_adds_up", "trials", "is not wall_ms 1.001"),
     ("trials", {"tool_ms": -0.1, "model_ms": 0.85}, "breakdown_adds_up", "trials", "or a part is negative"),
+    ("trials", {"tool_ms": None}, "breakdown_adds_up", "trials", "its spans contradict themselves"),
     ("trials", {"error_kind": "reset"}, "status_agrees_with_error", "trials", "status success with error_kind reset"),
     ("trials", {"phase": "warmup"}, "phase_as_planned", "trials", "phase is warmup; planned as measured"),
     ("trials", {"calls": 2}, "calls_counted", "trials", "says 2 calls, has 1"),

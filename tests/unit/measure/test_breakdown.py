@@ -1,23 +1,15 @@
-"""The breakdown law, against an oracle that asks every nanosecond in turn."""
+"""The breakdown by hand; `tests/spec/spans/test_span_law.py` holds it against a plain answer."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benchbook.errors import RecordError
-from benchbook.measure.breakdown import (
-    BREAKDOWN_COLUMNS,
-    COVERING,
-    api_spans,
-    breakdown,
-    breakdown_ns,
-    trial_breakdown,
-)
-from benchbook.records import SPAN_KINDS, Call, PlannedTrial, Span, Trial
+from benchbook.measure.breakdown import api_spans, breakdown_ns, stretches
+from benchbook.measure.tree import grow
+from benchbook.records import Call, PlannedTrial, Span, Trial
 
 WALL = (0, 100)
 
@@ -54,6 +46,12 @@ def test_by_hand(spans: list[Span], expected: dict[str, int]) -> None:
         ([span("m", "model", -1, 20)], "span m reaches outside"),
         ([span("m", "model", 1, 101)], "span m reaches outside"),
         ([span("m", "model", 1, 10), span("m", "tool", 1, 10)], "span m is there twice"),
+        ([span("m", "model", 1, 10), span("m", "tool", 10, 20)], "span m is there twice"),
+        ([span("m", "model", 1, 10, "a")], "span m is inside a, which is not there"),
+        ([span("a", "agent", 0, 9), span("m", "model", 1, 10, "a")], "span m reaches outside a, the span around it"),
+        ([span("a", "agent", 2, 11), span("m", "model", 1, 10, "a")], "span m reaches outside a"),
+        ([span("a", "model", 0, 9, "b"), span("b", "tool", 0, 9, "a")], "span a is inside itself"),
+        ([span("c", "agent", 0, 9), span("m", "model", 0, 9, "m")], "span m is inside itself"),
     ],
 )
 def test_an_impossible_span_is_an_error(spans: list[Span], message: str) -> None:
@@ -66,57 +64,17 @@ def test_a_span_of_no_known_kind_cannot_be_built() -> None:
         span("n", "nap", 0, 1)
 
 
-def test_a_ring_of_parents_ends() -> None:
-    ring = [span("a", "model", 0, 10, "b"), span("b", "tool", 0, 10, "a")]
-    assert sum(breakdown_ns(WALL, ring).values()) == 100
-
-
-@st.composite
-def trees(draw: st.DrawFn) -> list[Span]:
-    spans: list[Span] = []
-    for index in range(draw(st.integers(0, 8))):
-        start, end = sorted((draw(st.integers(0, 100)), draw(st.integers(0, 100))))
-        parent = draw(st.none() | st.sampled_from([known.span_id for known in spans])) if spans else None
-        spans.append(span(f"s{index}", draw(st.sampled_from(SPAN_KINDS)), start, end, parent))
-    return spans
-
-
-def owner_at(instant: int, spans: list[Span]) -> str:
-    """The plain answer for the nanosecond that begins at `instant`."""
-    active = [s for s in spans if s.kind in COVERING and s.started_ns <= instant < s.ended_ns]
-    parents = {s.span_id: s.parent_id for s in spans}
-    outer = set()
-    for candidate in active:
-        above = parents[candidate.span_id]
-        while above is not None:
-            outer.add(above)
-            above = parents[above]
-    kinds = [s.kind for s in active if s.span_id not in outer]
-    return min(kinds, key=COVERING.index) if kinds else "orchestration"
-
-
-@given(trees())
-def test_every_nanosecond_goes_to_one_kind(spans: list[Span]) -> None:
-    plain = dict.fromkeys((*COVERING, "orchestration"), 0)
-    for instant in range(*WALL):
-        plain[owner_at(instant, spans)] += 1
-    total = breakdown_ns(WALL, spans)
-    assert total == plain
-    assert sum(total.values()) == WALL[1] - WALL[0]
-    assert min(total.values()) >= 0
-
-
-@given(trees(), st.randoms())
-def test_the_order_of_spans_does_not_matter(spans: list[Span], chance) -> None:  # type: ignore[no-untyped-def]
-    shuffled = list(spans)
-    chance.shuffle(shuffled)
-    assert breakdown_ns(WALL, shuffled) == breakdown_ns(WALL, spans)
-
-
-def test_milliseconds_by_column() -> None:
-    parts = breakdown((0, 3_000_000), [span("m", "model", 500_000, 2_000_000)])
-    assert tuple(parts) == BREAKDOWN_COLUMNS
-    assert (parts["model_ms"], parts["orchestration_ms"]) == (1.5, 1.5)
+def test_stretches_tell_what_each_instant_was_given_to() -> None:
+    tree = grow(
+        WALL, [span("a", "agent", 5, 90), span("m", "model", 10, 40, "a"), span("w", "rate_limit_wait", 20, 30, "m")]
+    )
+    assert list(stretches(tree)) == [
+        (0, 10, "orchestration"),
+        (10, 20, "model"),
+        (20, 30, "rate_limit_wait"),
+        (30, 40, "model"),
+        (40, 100, "orchestration"),
+    ]
 
 
 # ---------------------------------------------------------------- api trials
@@ -147,13 +105,3 @@ def test_a_call_that_was_never_sent_counts_from_its_taking_up() -> None:
 def test_a_wait_before_the_first_attempt_starts_with_the_trial() -> None:
     waited = replace(TRIAL, calls=(replace(SECOND, attempt=1),))
     assert api_spans(waited)[0] == Span("t.2.wait", None, "rate_limit_wait", "back-off", 5, 45)
-
-
-def test_trial_breakdown_or_the_contradiction() -> None:
-    good = trial_breakdown(TRIAL, api_spans(TRIAL))
-    assert good.values["rate_limit_wait_ms"] == 40 / 1e6
-    assert set(good.provenance.values()) == {"measured"}
-    late = replace(TRIAL, ended_ns=80)
-    bad = trial_breakdown(late, api_spans(late))
-    assert set(bad.values.values()) == {None}
-    assert set(bad.provenance.values()) == {"missing: span t.2 reaches outside its trial's wall time"}

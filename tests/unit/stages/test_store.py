@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from benchbook.datasets import to_dict
-from benchbook.measure.breakdown import api_spans, trial_breakdown
+from benchbook.measure.agents import work
+from benchbook.measure.breakdown import api_spans
 from benchbook.measure.cost import cost_usd, trial_cost_usd
 from benchbook.measure.timing import call_metrics, connect_metrics, trial_metrics
 from benchbook.measure.usage import trial_usage, usage_metrics
@@ -115,7 +116,7 @@ def slow_rows(plan: Plan, trials: list[Trial]) -> Iterator[tuple[str, dict[str, 
     for trial in trials:
         planned, price = trial.planned, plan.targets[trial.planned.target].price
         spans = api_spans(trial)
-        parts = [trial_metrics(trial), usage_metrics(trial_usage(trial.calls)), trial_breakdown(trial, spans)]
+        parts = [trial_metrics(trial), usage_metrics(trial_usage(trial.calls)), work(trial, spans).columns]
         cost = trial_cost_usd(price, trial.calls)
         row = {name: value for part in parts for name, value in part.values.items()}
         row |= {"trial_id": planned.trial_id, "position": planned.position, "status": trial.status, "cost_usd": cost[0]}
