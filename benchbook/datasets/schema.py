@@ -144,6 +144,8 @@ def judge_document(parsed: Parsed, path: str, sha256: str) -> Judged:
     problems += bad.notes
     kept = [index for index in range(len(cases)) if index not in bad.cases]
     notes = tuple(_unknown(document, cases, where))
+    document, found = _with_trace(document, path)
+    problems += found
     header = {**document, "defaults": document.get("defaults") if isinstance(document.get("defaults"), dict) else None}
     generated, found = _generated(document, path)
     problems += found
@@ -154,6 +156,17 @@ def judge_document(parsed: Parsed, path: str, sha256: str) -> Judged:
         numbers = (*(index + 1 for index in kept), *range(len(cases) + 1, len(cases) + 1 + len(generated)))
         return Judged(dataset, lines, numbers, tuple(problems), notes)
     return Judged(None, (), (), tuple(problems), notes)
+
+
+def _with_trace(document: dict[str, Any], path: str) -> tuple[dict[str, Any], list[Note]]:
+    """The document, with the sizes of the trace that its generated cases are to have, where it names one."""
+    declared = document.get("synthetic")
+    if not isinstance(declared, Mapping) or not isinstance(declared.get("trace"), str):
+        return document, []
+    from benchbook.datasets.recorded import sized
+
+    sizes, problems = sized(declared, path)
+    return document | {"synthetic": None if sizes is None else {**declared, **sizes}}, problems
 
 
 def _generated(document: Mapping[str, Any], path: str) -> tuple[tuple[Case, ...], list[Note]]:

@@ -93,6 +93,13 @@ class _Lognormal(_Spec):
         return round(min(max(value, self.min), self.max))
 
 
+class _Recorded(_Spec):
+    """A size for each case, as a trace has it."""
+
+    kind: Literal["recorded"]
+    values: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_TOKENS)], ...], Field(min_length=1, strict=False)]
+
+
 def _size(value: Any) -> Any:
     """A bare number is fixed, a pair is a range."""
     if isinstance(value, list) and len(value) == 2:
@@ -100,15 +107,17 @@ def _size(value: Any) -> Any:
     return value if isinstance(value, Mapping) else {"kind": "fixed", "value": value}
 
 
-_Size = Annotated[Annotated[_Fixed | _Uniform | _Lognormal, Field(discriminator="kind")], BeforeValidator(_size)]
+_Law = _Fixed | _Uniform | _Lognormal
+_Size = Annotated[Annotated[_Law, Field(discriminator="kind")], BeforeValidator(_size)]
+_CaseSize = Annotated[Annotated[_Law | _Recorded, Field(discriminator="kind")], BeforeValidator(_size)]
 
 
 class Synthetic(_Spec):
     """A dataset's declaration of generated cases. Sizes are in tokens by law 1."""
 
     cases: int = Field(ge=1, le=100_000)
-    prompt_tokens: _Size
-    output_tokens: _Size | None = None
+    prompt_tokens: _CaseSize
+    output_tokens: _CaseSize | None = None
     turns: int = Field(1, ge=1, le=1_000)
     turn_tokens: _Size = _Fixed(value=50)
     think_s: float = Field(0.0, ge=0, le=86_400)
@@ -119,7 +128,17 @@ class Synthetic(_Spec):
     ask: str = ASK
     calibration: float = Field(1.0, ge=0.2, le=5)
     extra: dict[str, Any] = Field(default_factory=dict)
+    trace: str | None = None
+    trace_sha256: str | None = None
     law: Literal[1] = 1
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Synthetic:
+        for name in ("prompt_tokens", "output_tokens"):
+            law = getattr(self, name)
+            if isinstance(law, _Recorded) and len(law.values) != self.cases:
+                raise ValueError(f"{name} holds {len(law.values)} sizes for {self.cases} cases")
+        return self
 
 
 def judge(declared: Any, path: str) -> tuple[Synthetic | None, list[Note]]:
@@ -192,13 +211,15 @@ def _sizes(spec: Synthetic) -> list[int]:
 
 def _draw(spec: Synthetic, field: str, *numbers: int) -> int:
     """One size of the field's law."""
-    law: _Fixed | _Uniform | _Lognormal = getattr(spec, field)
+    law: _Law | _Recorded = getattr(spec, field)
+    if isinstance(law, _Recorded):
+        return law.values[numbers[0]]
     name = " ".join([field, *map(str, numbers)])
     share = (int.from_bytes(_bytes(spec, name, 8), "big") + 0.5) / 2**64
     return law.at(min(share, math.nextafter(1.0, 0.0)))
 
 
-def _most(law: _Fixed | _Uniform | _Lognormal) -> int:
+def _most(law: _Law) -> int:
     """The largest size that the law gives."""
     return law.at(math.nextafter(1.0, 0.0))
 
@@ -222,7 +243,7 @@ def _bytes(spec: Synthetic, name: str, count: int) -> bytes:
 
 def _explain(error: Any, path: str) -> Note:
     """A pydantic error as a place in the file, what is wrong and what would be right."""
-    kinds = {"fixed", "uniform", "lognormal"}
+    kinds = {"fixed", "uniform", "lognormal", "recorded"}
     fields = [part for part in error["loc"] if part not in kinds]
     where = place(path, None, None, "synthetic", *fields)
     if error["type"] == "extra_forbidden":

@@ -242,6 +242,8 @@ def _lane(plan: Plan, target: Target, place: tuple[int, int]) -> Lane:
     warmup = len(order)
     if count is None:
         order += _shuffled(plan, target, "measured", _codes(len(units), range(execute.repetitions)))
+    elif _as_recorded(plan, len(units)):
+        order.extend(range(count))
     else:
         order += _cycled(plan, target, len(units), count)
 
@@ -252,6 +254,13 @@ def _lane(plan: Plan, target: Target, place: tuple[int, int]) -> Lane:
     seed = derived_seed(execute.seed, "arrivals", target.name)
     offsets = starts_ns(load, warmup, len(order) - warmup, seed)
     return Lane(target.name, make, max(1, len(units)), order, warmup, offsets, *place)
+
+
+def _as_recorded(plan: Plan, units: int) -> bool:
+    """Whether each request of the load's trace has a test case made to its length: then it goes to its own."""
+    trace = plan.spec.trace
+    of_it = [dataset.synthetic.get("trace_sha256") == trace.sha256 for dataset in plan.datasets] if trace else []
+    return of_it == [True] and trace is not None and units == len(trace.at_ns)
 
 
 def _codes(units: int, repetitions: Sequence[int]) -> list[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchbook.errors import PlanError
-from benchbook.history import ask
+from benchbook.history import ask, query
 from benchbook.stages import Job
 from benchbook.stages.execute import execute
 from benchbook.stages.store import store
@@ -48,3 +48,17 @@ def test_a_scenario_that_asks_more_than_it_may_is_refused_before_anything_is_sen
     with pytest.raises(PlanError, match=r"target served: would be asked tokens [\d,.e+]+; requires.tokens allows"):
         execute(job)
     assert not (tmp_path / "r").exists()
+
+
+def test_recorded_requests_go_to_prompts_of_their_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "t.csv").write_text(
+        "timestamp_s,input_tokens,output_tokens\n0,300,20\n0.01,60,4\n0.02,900,8\n0.03,90,12\n"
+    )
+    (tmp_path / "d.yaml").write_text(f"name: d\nversion: '1'\nsynthetic: {{trace: {tmp_path / 't.csv'}}}\n")
+    changes = (f"execute.load.file={tmp_path / 't.csv'}", f"validate.datasets=[{tmp_path / 'd.yaml'}]", INSTANT)
+    job = Job("plans/scenarios/as-recorded.yaml", overrides=changes, results=str(tmp_path / "results"))
+    done = execute(job)
+    store(job, done.run_id)
+    _, rows = query(job.results, "SELECT prompt_tokens_asked, tokens_out FROM trials ORDER BY intended_ns")
+    assert rows == [(300, 20), (60, 4), (900, 8), (90, 12)]

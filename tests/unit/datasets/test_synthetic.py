@@ -143,3 +143,30 @@ def test_a_wrong_declaration_is_told_with_its_place(tmp_path: Path, synthetic: A
     problems = [str(note) for note in examine(put(tmp_path, synthetic)).problems]
     assert len(problems) == 1
     assert said in problems[0]
+
+
+def test_a_trace_gives_each_case_the_length_of_its_request(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("timestamp_s,input_tokens,output_tokens\n7,30,5\n2,400,9\n2.5,80,1\n")
+    dataset = read(put(tmp_path, {"trace": "t.csv"})).dataset
+    sizes = [(case.generated.prompt_tokens, case.config["max_tokens"]) for case in dataset.cases if case.generated]
+    assert sizes == [(400, 9), (80, 1), (30, 5)]
+    assert [estimated_tokens(prompt) for prompt in prompts(list(dataset.cases))] == [400, 80, 30]
+    (tmp_path / "t.csv").unlink()
+    assert from_dict(to_dict(dataset)).cases == dataset.cases
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        ("timestamp_s,input_tokens\n1,5\n2,\n", {}, "request 2 in order of time has no input_tokens"),
+        ("timestamp_s,input_tokens\n1,5\n", {"cases": 3}, "says cases, and so does the declaration"),
+        ("at,input_tokens\n1,5\n", {}, "has no column timestamp_s"),
+        (None, {}, "no trace t.csv"),
+    ],
+)
+def test_a_trace_that_gives_no_lengths(tmp_path: Path, text: str | None, more: dict[str, int], said: str) -> None:
+    if text is not None:
+        (tmp_path / "t.csv").write_text(text)
+    problems = examine(put(tmp_path, {"trace": "t.csv", **more})).problems
+    assert len(problems) == 1
+    assert said in str(problems[0])

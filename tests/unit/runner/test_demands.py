@@ -117,8 +117,8 @@ def test_a_scenario_asks_what_it_says(path: Any, monkeypatch: pytest.MonkeyPatch
         assert limit is None or value is None or value <= limit <= 6 * value
 
 
-def test_there_are_the_eight_scenarios() -> None:
+def test_there_are_the_standard_scenarios() -> None:
     assert {path.stem for path in SCENARIOS} == {
         "short-chat", "long-context", "long-output", "many-turns", "burst", "ramp-to-saturation", "soak",
-        "shared-prefix",
+        "shared-prefix", "as-recorded",
     }  # fmt: skip
