@@ -34,6 +34,11 @@ _COUNTED = {"tool_calls": "tool", "tool_rounds": "round", "handoffs": "handoff"}
 _COMPUTED = ("effort_ms", "model_effort_ms", "tool_effort_ms", "critical_path_ms", "parallel_speedup", "handoff_ms")
 _NO_AGENT = missing("no agent at work")
 _NOT_REPORTED = missing("not reported")
+_NO_AGENTS: Mapping[str, Known] = {
+    **dict.fromkeys((*_COUNTED, "agents"), (0, MEASURED)),
+    **dict.fromkeys(REPORTED_COLUMNS, _NOT_REPORTED),
+}
+"""Of a trial of plain calls: no tools, no agents, no SDK."""
 _NS_PER_MS = 1_000_000
 
 
@@ -49,11 +54,11 @@ class Work:
 
 def work(trial: Trial, spans: Sequence[Span]) -> Work:
     """The breakdown, effort, critical path and counts of a trial, or why there are none."""
-    known = _counts(spans) | _sdk(trial)
+    known = _counts(spans) | _sdk(trial) if trial.by_agents else _NO_AGENTS
     try:
         found = _apart(trial, spans) if plain(spans) else _together(trial, spans)
     except RecordError as error:
-        return Work(metrics_of(known | dict.fromkeys((*BREAKDOWN_COLUMNS, *_COMPUTED), missing(str(error)))))
+        return Work(metrics_of({**known, **dict.fromkeys((*BREAKDOWN_COLUMNS, *_COMPUTED), missing(str(error)))}))
     return Work(metrics_of({**known, **found.columns.known}), found.own_ns, found.critical_ns, found.active_ns)
 
 

@@ -70,7 +70,7 @@ def _encode_call(call: Call) -> Data:
         data["chunks"] = {
             "at_ns": _steps(chunks.at_ns),
             "sizes": chunks.sizes,
-            "kinds": [[kind, len(list(run))] for kind, run in groupby(chunks.kinds)],
+            "kinds": _runs(chunks.kinds),
         }
     if "usage" in data:
         data["usage"] = _plain(call.usage)
@@ -165,6 +165,13 @@ def _known(kind: type, data: Mapping[str, Any]) -> Data:
 def _steps(stamps: Sequence[int]) -> list[int]:
     """The first stamp and the step to each further one."""
     return [stamps[0], *map(sub, stamps[1:], stamps)]
+
+
+def _runs(kinds: Sequence[str]) -> list[list[Any]]:
+    """[kind, how many in a row], in order; most answers have but one kind."""
+    if kinds.count(kinds[0]) == len(kinds):
+        return [[kinds[0], len(kinds)]]
+    return [[kind, len(list(run))] for kind, run in groupby(kinds)]
 
 
 def _number(value: Any) -> Any:
