@@ -21,14 +21,8 @@ from benchbook.measure.provenance import DERIVED, MEASURED, REPORTED, Known, Met
 from benchbook.measure.tree import COVERING, COVERS, Interval, grow
 from benchbook.records import Span, Trial
 
-REPORTED_COLUMNS: Mapping[str, str] = {
-    "sdk_model_ms": "model_ms",
-    "sdk_tool_ms": "tool_ms",
-    "sdk_cycles": "cycles",
-    "sdk_tokens_in": "tokens_in",
-    "sdk_tokens_out": "tokens_out",
-}
-"""Column -> name in `Trial.reported`."""
+REPORTED_COLUMNS = ("sdk_model_ms", "sdk_tool_ms", "sdk_cycles", "sdk_tokens_in", "sdk_tokens_out")
+"""Columns, and their names in `Trial.reported`."""
 _WHOLE = frozenset({"sdk_cycles", "sdk_tokens_in", "sdk_tokens_out"})
 _COUNTED = {"tool_calls": "tool", "tool_rounds": "round", "handoffs": "handoff"}
 _COMPUTED = ("effort_ms", "model_effort_ms", "tool_effort_ms", "critical_path_ms", "parallel_speedup", "handoff_ms")
@@ -114,8 +108,8 @@ def _sdk(trial: Trial) -> dict[str, Known]:
     if not trial.reported:
         return dict.fromkeys(REPORTED_COLUMNS, _NOT_REPORTED)
     found: dict[str, Known] = {}
-    for column, name in REPORTED_COLUMNS.items():
-        value = trial.reported.get(name)
+    for column in REPORTED_COLUMNS:
+        value = trial.reported.get(column)
         whole = int(value) if value is not None and column in _WHOLE else value
         found[column] = _NOT_REPORTED if whole is None else (whole, REPORTED)
     return found

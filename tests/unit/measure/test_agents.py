@@ -32,7 +32,13 @@ TEAM = (
     span("m3", "model", 92, 98, "ann", "ann"),
 )
 TRIAL = Trial(
-    PLANNED, "success", 0, 0, 100 * MS, spans=TEAM, reported={"model_ms": 7.5, "cycles": 3.0, "tokens_out": 12.0}
+    PLANNED,
+    "success",
+    0,
+    0,
+    100 * MS,
+    spans=TEAM,
+    reported={"sdk_model_ms": 7.5, "sdk_cycles": 3.0, "sdk_tokens_out": 12.0},
 )
 
 
