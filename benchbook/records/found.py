@@ -201,7 +201,7 @@ class Trial:
 
     spans      an agent's timed steps, one `model` span a call among them; () where calls follow one another plainly
     output     the final answer; None: the last call's text
-    reported   the agent SDK's own figures, by the name of their column (`sdk_model_ms`, ...): cross-check, never a metric
+    reported   the agent SDK's own figures, by their columns' names (`sdk_model_ms`, ...): cross-check, never a metric
     end_state  what was reached, few facts and JSON-able
     """
 
