@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore import UNSIGNED
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -107,6 +108,38 @@ class Bedrock:
         except (BotoCoreError, ClientError) as error:
             raise _listing_failed(error, self.secrets) from None
 
+    def runtime_client(self, *, connections: int, timeout_s: float) -> Any:
+        """boto3's client of the runtime, for an SDK that speaks through it: no retries of its own, so many kept
+        connections, so long a wait for each read. Raises CredentialError."""
+        self.check()
+        config: dict[str, Any] = {
+            "retries": {"total_max_attempts": 1},
+            "max_pool_connections": connections,
+            "read_timeout": timeout_s,
+            "connect_timeout": timeout_s,
+        }
+        if self._local:
+            config["proxies"] = {}
+        explicit: dict[str, Any] = {}
+        if self._bearer is not None:
+            config["signature_version"] = UNSIGNED
+        elif self._local and self._signer is not None:
+            explicit = _explicit(self._signer.current())
+        client = self._session.client(
+            "bedrock-runtime",
+            region_name=self.region,
+            endpoint_url=self.target.base_url,
+            config=Config(**config),
+            **explicit,
+        )
+        if (bearer := self._bearer) is not None:
+
+            def authorize(request: Any, **_: Any) -> None:
+                request.headers["Authorization"] = f"Bearer {bearer}"
+
+            client.meta.events.register("before-send.bedrock-runtime.*", authorize)
+        return client
+
     # ------------------------------------------------------------ boto3
 
     @cached_property
@@ -142,17 +175,19 @@ class Bedrock:
 
     def _client(self, left_s: float) -> Any:
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=left_s, read_timeout=left_s)
-        explicit: dict[str, Any] = {}
-        if self._signer is not None:
-            frozen = self._signer.current()
-            explicit = {
-                "aws_access_key_id": frozen.access_key,
-                "aws_secret_access_key": frozen.secret_key,
-                "aws_session_token": frozen.token,
-            }
+        explicit = _explicit(self._signer.current()) if self._signer is not None else {}
         return self._session.client(
             "bedrock", region_name=self.region, endpoint_url=self.target.base_url, config=config, **explicit
         )
+
+
+def _explicit(frozen: ReadOnlyCredentials) -> dict[str, Any]:
+    """Credentials as a client's arguments."""
+    return {
+        "aws_access_key_id": frozen.access_key,
+        "aws_secret_access_key": frozen.secret_key,
+        "aws_session_token": frozen.token,
+    }
 
 
 def signer(base_url: str, region: str) -> Signer:

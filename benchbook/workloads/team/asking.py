@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -25,12 +26,18 @@ if TYPE_CHECKING:
     from benchbook.workloads.team.work import Work
 
 Found = tuple[Call, Answer]
+Facts = tuple[Asked, str, bool]
+"""What was asked, of which model, and whether as a stream."""
 
 
 class Exchanging(Protocol):
     """A request under way; `exchange` never fails, it is cancelled at most."""
 
-    exchange: asyncio.Task[Exchange]
+    exchange: asyncio.Future[Exchange]
+
+    def give_up(self, kind: str) -> None:
+        """End it now as that error kind, and keep what came."""
+        ...
 
 
 class Asking:
@@ -46,11 +53,12 @@ class Asking:
         self.again = False
         self.reason = ""
         self.attempts: list[asyncio.Future[Found]] = []
-        self._open: list[Exchanging] = []
+        self._newest: Exchanging | None = None
+        self._numbers = count(1)
 
     def next_asked(self) -> Asked:
         """The next attempt, about to be made."""
-        attempt = len(self.attempts) + 1
+        attempt = next(self._numbers)
         return Asked(
             call_id=f"{self.work.planned.trial_id}-{self.number}.{attempt}",
             attempt=attempt,
@@ -62,32 +70,34 @@ class Asking:
         )
 
     def carry(self, provider: Provider, send: Callable[[HttpRequest, int], Any], request: HttpRequest) -> Any:
-        """Send an attempt by `send(request, deadline_ns)`; what comes of it is decoded and kept."""
+        """Send an attempt by `send(request, deadline_ns)` and take what comes of it."""
         said = orjson.loads(request.body)
         asked = self.next_asked()
         carried = send(request, asked.deadline_ns)
-        self._open.append(carried)
-        facts = (asked, str(said.get("model", "")), bool(said.get("stream", False)))
-        self.attempts.append(self.work.follow(self._decoded(provider, carried, facts)))
+        self.take(provider, carried, (asked, str(said.get("model", "")), bool(said.get("stream", False))), "transport")
         return carried
 
-    async def _decoded(self, provider: Provider, carried: Exchanging, facts: tuple[Asked, str, bool]) -> Found:
-        exchange = await carried.exchange
-        raw = RawCall(*facts, exchange, provider.wire, provider.secrets)
-        call, answer = await self.work.desk.decode(raw)
-        return self.found(provider, call, answer)
+    def take(self, provider: Provider, carried: Exchanging, facts: Facts, stamped_by: str) -> None:
+        """An attempt is under way: once it is over, it is decoded and kept."""
+        self._newest = carried
+        self.work.opens(carried)
+        self.attempts.append(self.work.follow(self._decoded(provider, carried, facts, stamped_by)))
 
-    def found(self, provider: Provider, call: Call, answer: Answer, stamped_by: str = "transport") -> Found:
-        """Keep a decoded attempt, and tell the target's breaker of it."""
+    async def _decoded(self, provider: Provider, carried: Exchanging, facts: Facts, stamped_by: str) -> Found:
+        exchange = await carried.exchange
+        self.work.closes(carried)
+        call, answer = await self.work.desk.decode(RawCall(*facts, exchange, provider.wire, provider.secrets))
         call = replace(call, agent=self.around.agent, stamped_by=stamped_by)
+        if stamped_by == "events":  # its pieces are events framed again, no bytes that were ever on a wire
+            answer = replace(answer, body=b"", piece_at_ns=(), piece_sizes=())
         self.work.desk.hear(provider.target.name, call)
         self.work.found(call, answer, self)
         return call, answer
 
     async def closed(self) -> None:
         """Wait until the exchange of the newest attempt is over (a client may leave before its last bytes)."""
-        if self._open:
-            await asyncio.wait([self._open[-1].exchange])
+        if self._newest is not None:
+            await asyncio.wait([self._newest.exchange])
 
     async def newest(self) -> Found | None:
         """The newest attempt, decoded; None where none was made."""

@@ -112,7 +112,13 @@ def _ollama(desk: Desk, provider: Provider, request: ModelRequest) -> Any:
     )
 
 
-_MAKERS: Mapping[str, Any] = {"openai": _openai, "anthropic": _anthropic, "ollama": _ollama}
+def _bedrock(desk: Desk, provider: Provider, request: ModelRequest) -> Any:
+    from benchbook.workloads.team import bedrock
+
+    return bedrock.model(desk, provider, request)
+
+
+_MAKERS: Mapping[str, Any] = {"openai": _openai, "anthropic": _anthropic, "bedrock": _bedrock, "ollama": _ollama}
 _OPENAI = {name: name for name in ("temperature", "top_p", "max_tokens", "stop", "seed")}
 _ANTHROPIC = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "stop": "stop_sequences"}
 """Our sampling parameters -> the wire's; what is not named here, the wire does not have."""

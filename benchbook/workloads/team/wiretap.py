@@ -47,7 +47,7 @@ class Carried:
         self._receiving: _Passing | None = None
         self._wake: asyncio.Future[None] | None = None
         self._given_up: str | None = None
-        self.exchange: asyncio.Task[Exchange] = asyncio.create_task(self._carry(transport, request, deadline_ns))
+        self.exchange: asyncio.Future[Exchange] = asyncio.create_task(self._carry(transport, request, deadline_ns))
         self.exchange.add_done_callback(self._stir)
 
     async def _carry(self, transport: Transport, request: HttpRequest, deadline_ns: int) -> Exchange:

@@ -22,7 +22,7 @@ from benchbook.measure.cost import cost_usd
 from benchbook.records import Answer, Call, Message, ModelRequest, PlannedTrial, Trial
 from benchbook.records.teams import Team
 from benchbook.workloads import Desk, Slot
-from benchbook.workloads.team.asking import Asking
+from benchbook.workloads.team.asking import Asking, Exchanging
 from benchbook.workloads.team.collector import Collector, Opening, one_line
 
 SECOND_NS = 1_000_000_000
@@ -68,6 +68,7 @@ class Work:
         self.reported: dict[str, float] = {}
         self.files: list[str] = []
         self._calls: list[Call] = []
+        self._open: list[Exchanging] = []
         self._under_way: set[asyncio.Task[Any]] = set()
 
     @property
@@ -143,6 +144,19 @@ class Work:
         detail = {"attempt": call.attempt, "step": asking.number}
         self.collector.keep(call, answer, asking.around, detail)
 
+    def opens(self, carried: Exchanging) -> None:
+        """A request is under way."""
+        self._open.append(carried)
+
+    def closes(self, carried: Exchanging) -> None:
+        """It is over."""
+        self._open.remove(carried)
+
+    def cut_off(self, kind: str) -> None:
+        """End every request that is still under way, as that error kind; what came of them is kept."""
+        for carried in self._open:
+            carried.give_up(kind)
+
     def follow(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Something that goes on beside the agents and must be over before the trial is."""
         task = asyncio.create_task(coroutine)
@@ -157,6 +171,7 @@ class Work:
 
     async def end(self) -> None:
         """Leave nothing behind."""
+        self.cut_off("cancelled")
         left = list(self._under_way)
         for task in left:
             task.cancel()
@@ -184,6 +199,7 @@ async def _within_time(work: Work, body: Body) -> Reached:
         if not limit.expired():
             raise
         work.out_of_time()
+        work.cut_off("timeout")
         return Reached()
     except BenchbookError as error:
         return Reached(error_kind="agent", error_message=one_line(error))
