@@ -55,6 +55,10 @@ workers_option: Decorator = click.option(
     help="Measuring processes that share the load: more than one core can do, or one for each.",
 )
 
+budget_option: Decorator = click.option(
+    "--budget-usd", type=click.FloatRange(0, min_open=True), help="Stop cleanly once this much is spent."
+)
+
 _LOAD: tuple[Decorator, ...] = (
     click.option("-c", "--concurrency", type=click.IntRange(1), help="Closed loop: trials in flight per target."),
     click.option("--rate", type=float, help="Open loop instead: trials per second and target, as a Poisson process."),

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from benchbook.cli.options import (
+    budget_option,
     job_of,
     json_option,
     plan_options,
@@ -36,7 +37,7 @@ Exit codes: 0 done, 1 failures beyond the threshold, 2 bad input, 3 not VALID an
 @click.option(
     "--resume", metavar="RUN", help="Finish exactly the missing trials of this run (an id, a prefix, or `latest`)."
 )
-@click.option("--budget-usd", type=click.FloatRange(0, min_open=True), help="Stop cleanly once this much is spent.")
+@budget_option
 @click.option("--require-valid", is_flag=True, help="End with code 3 unless the verdict is VALID.")
 @click.option("--no-flow", is_flag=True, help="Call the same stages bare, without Prefect.")
 @click.option(

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from benchbook.cli.options import job_of, json_option, loadless_plan_options, quiet_option, results_option
+from benchbook.cli.options import (
+    budget_option,
+    job_of,
+    json_option,
+    loadless_plan_options,
+    quiet_option,
+    results_option,
+    workers_option,
+)
 
 _EPILOG = """\b
 Examples:
@@ -29,6 +38,8 @@ Exit codes: 0 every target has a load that meets all, 1 none that does, 2 bad in
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Measured trials of each run, cases in turn.")
 @click.option("--max-runs", type=click.IntRange(1), default=20, show_default=True, help="Runs a target, at most.")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Runs at one load, at most.")
+@budget_option
+@workers_option
 @results_option
 @json_option
 @quiet_option
@@ -68,7 +79,7 @@ def command(**chosen: Any) -> int:
 def _asked(chosen: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """Objectives, limits and the series to search in. Raises UserError."""
     from benchbook.errors import UserError
-    from benchbook.stages.points import begin
+    from benchbook.stages.points import Means, begin
     from benchbook.stages.search import Limits, check, objectives, range_of
 
     if chosen["concurrency"] and chosen["rate"]:
@@ -79,7 +90,7 @@ def _asked(chosen: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     job = job_of({**chosen, "concurrency": None, "rate": None}, results=chosen["results"])
     series = begin("search", job, axis, trials=chosen["trials"])
     check(slos, series, limits)
-    return slos, limits, series
+    return slos, limits, replace(series, means=Means(chosen["workers"], chosen["budget_usd"]))
 
 
 def _print(answer: Mapping[str, Any]) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from benchbook.cli.options import job_of, json_option, loadless_plan_options, quiet_option, results_option
+from benchbook.cli.options import (
+    budget_option,
+    job_of,
+    json_option,
+    loadless_plan_options,
+    quiet_option,
+    results_option,
+    workers_option,
+)
 
 _EPILOG = """\b
 Examples:
@@ -28,6 +37,8 @@ Exit codes: 0 done, 1 a point has failures beyond the threshold, 2 bad input, 13
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Measured trials of a target at each load.")
 @click.option("--least-gain", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of a step, see below.")
 @click.option("--resume", metavar="SWEEP", help="Go on with this sweep (an id, a prefix, or `latest`).")
+@budget_option
+@workers_option
 @results_option
 @json_option
 @quiet_option
@@ -57,17 +68,20 @@ def command(**chosen: Any) -> int:
 
 def _series(chosen: Mapping[str, Any]) -> Any:
     from benchbook.errors import UserError
-    from benchbook.stages.points import begin, grid_of, resumed
+    from benchbook.stages.points import Means, begin, grid_of, resumed
+
+    means = Means(chosen["workers"], chosen["budget_usd"])
 
     axes = [axis for axis in ("concurrency", "rate") if chosen[axis]]
     if chosen["resume"]:
         if axes:
             raise UserError("--resume", f"goes without --{axes[0]}", "a sweep goes on with its own loads")
-        return resumed(chosen["results"], chosen["resume"])
+        return replace(resumed(chosen["results"], chosen["resume"]), means=means)
     if len(axes) != 1:
         raise UserError("benchbook sweep", "needs one of --concurrency and --rate", "e.g. --concurrency 1,2,4,8")
     job = job_of({**chosen, "concurrency": None, "rate": None}, results=chosen["results"])
-    return begin("sweep", job, axes[0], grid_of(chosen[axes[0]], axes[0]), trials=chosen["trials"])
+    series = begin("sweep", job, axes[0], grid_of(chosen[axes[0]], axes[0]), trials=chosen["trials"])
+    return replace(series, means=means)
 
 
 def _print(found: Mapping[str, Any]) -> None:

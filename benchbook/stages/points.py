@@ -24,12 +24,26 @@ AXES = ("concurrency", "rate")
 Measure = Callable[[Job, OnProgress | None], Executed]
 
 
+@dataclass(slots=True)
+class Means:
+    """What a series may use. workers: measuring processes of each run; left_usd: for all of its runs that are still to
+    come, None without a bound."""
+
+    workers: int = 1
+    left_usd: float | None = None
+
+    @property
+    def spent(self) -> bool:
+        """Whether there is nothing left."""
+        return self.left_usd is not None and self.left_usd <= 0
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """Runs of one plan under several loads.
 
     document: the plan as plain data; axis: `concurrency` or `rate`; grid: the loads asked for, empty for a search;
-    measure: what runs a job, a process of its own unless told otherwise.
+    means: what it may use; measure: what runs a job, a process of its own unless told otherwise.
     """
 
     sweep_id: str
@@ -38,6 +52,7 @@ class Series:
     axis: str
     results: str
     grid: tuple[float, ...] = ()
+    means: Means = field(default_factory=Means, compare=False)
     measure: Measure = field(default=execute_apart, compare=False)
 
     def job(self, load: float, **changes: Any) -> Job:
@@ -52,8 +67,11 @@ class Series:
 
     def run(self, load: float, on_progress: OnProgress | None = None, resume: str | None = None) -> Executed:
         """Measure one point, or what is missing of its run, and store it."""
-        job = self.job(load, resume=resume)
+        means = self.means
+        job = self.job(load, resume=resume, workers=means.workers, budget_usd=means.left_usd)
         executed = self.measure(job, on_progress)
+        if means.left_usd is not None:
+            means.left_usd -= executed.progress["spent_usd"]
         store(job, executed.run_id)
         return executed
 

@@ -52,7 +52,7 @@ class Tried:
 
 @dataclass(slots=True)
 class Found:
-    """What a search found for one target. status: `finished`, `interrupted` or `max runs`."""
+    """What a search found for one target. status: `finished`, `interrupted`, `budget` or `max runs`."""
 
     target: str
     status: str = "finished"
@@ -131,7 +131,7 @@ def search(
     targets = [target["name"] for target in series.document["execute"]["targets"]]
     for target in targets:
         found.append(_Search(_alone(series, target), slos, limits, on_progress).run(target, on_load))
-        if found[-1].status == "interrupted":
+        if found[-1].status in ("interrupted", "budget"):
             break
     if any(point.runs for part in found for point in part.tried):
         aggregate(series.job(limits.within.low))
@@ -168,10 +168,12 @@ class _Search:
         while point.word == CANNOT_TELL and len(point.runs) < self.limits.repeats:
             if sum(len(each.runs) for each in found.tried) >= self.limits.max_runs:
                 return "max runs"
+            if self.series.means.spent:
+                return "budget"
             on_load(found.target, point.load, "measuring")
             executed = self.series.run(point.load, self.on_progress)
             if executed.status != "finished":
-                return "interrupted"
+                return executed.status
             point.runs.append(executed.run_id)
             point.judgements = judgements(self.series.results, point.runs, self.slos, self.limits.confidence)
             point.word = overall(each.word for each in point.judgements)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchbook.stages import Executed, OnProgress
+from benchbook.stages import OnProgress
 from benchbook.stages.aggregate import aggregate
 from benchbook.stages.points import Point, Series, points
 from benchbook.stages.validate import validate
@@ -22,7 +22,7 @@ OnPoint = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep came to. status: `finished` or `interrupted`; runs: of its points, by load."""
+    """What a sweep came to. status: `finished`, `interrupted` or `budget`; runs: of its points, by load."""
 
     sweep_id: str
     status: str
@@ -41,11 +41,13 @@ def sweep(series: Series, on_point: OnPoint, on_progress: OnProgress | None = No
         if known is not None and known.finished:
             on_point(load, "kept")
             continue
+        if series.means.spent:
+            return Swept(series.sweep_id, "budget", runs)
         on_point(load, "measuring" if known is None else "resuming")
         executed = series.run(load, on_progress, resume=None if known is None else known.run_id)
         runs[load] = executed.run_id
-        if _stopped(executed):
-            return Swept(series.sweep_id, "interrupted", runs)
+        if executed.status != "finished":
+            return Swept(series.sweep_id, executed.status, runs)
     aggregate(series.job(series.grid[0]))
     return Swept(series.sweep_id, "finished", runs)
 
@@ -74,7 +76,3 @@ def _knee(rows: list[dict[str, Any]], target: str, least_gain: float) -> dict[st
     if found is None:
         return {"target": target, "load": None, "next_load": None, "gain": None}
     return {"target": target, "load": found.load, "next_load": found.next_load, "gain": found.gain}
-
-
-def _stopped(executed: Executed) -> bool:
-    return executed.status != "finished"

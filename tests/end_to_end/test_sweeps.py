@@ -15,6 +15,7 @@ from benchbook.stages.execute import execute
 from benchbook.stages.points import begin, points
 from benchbook.stages.search import Limits, met, search
 from benchbook.stats.search import Range
+from tests.documented import ROOT
 from tests.end_to_end.terminal import Cli
 
 
@@ -39,6 +40,32 @@ def test_a_sweep_is_a_run_a_point_and_goes_on_where_it_stopped(bench: Any, cli: 
     assert (code, found["status"], found["least_gain"]) == (0, "finished", 0.5)
     assert [row["run_id"] for row in found["points"]] == bench.run_ids()
     assert [(row["load"], row["gain"] is None) for row in found["points"]] == [(1, True), (2, False)]
+
+
+def test_a_sweep_ends_where_its_money_does_and_workers_finish_it(bench: Any, cli: Cli) -> None:
+    bench.write()
+    price = f"execute.targets.0.price={ROOT}/datasets/prices/2026-11.yaml#openai/sim-openai"
+    words = (
+        "sweep",
+        "--plan",
+        bench.plan,
+        "-S",
+        price,
+        "--results",
+        bench.results,
+        "--concurrency",
+        "2,4",
+        "--trials",
+        "8",
+    )
+    code, out, err = cli(*words, "--budget-usd", "1e-12", "--json")
+    stopped = json.loads(out)
+    assert (code, stopped["status"]) == (0, "budget"), err
+    assert [row["load"] for row in stopped["points"]] == [2]
+    code, out, err = cli("sweep", "--resume", "latest", "--results", bench.results, "--workers", "2", "--json")
+    found = json.loads(out)
+    assert (code, found["status"]) == (0, "finished"), err
+    assert [(row["load"], row["succeeded"]) for row in found["points"]] == [(2, 8), (4, 8)]
 
 
 @pytest.mark.parametrize(
