@@ -17,11 +17,12 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from benchbook.clock import monotonic_ns
+from benchbook.measure.tree import COVERS
 from benchbook.records import Answer, Call, Span
 
 _AROUND: ContextVar[Opening | None] = ContextVar("benchbook_span_around", default=None)
@@ -205,8 +206,16 @@ class Collector:
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Finished spans in order of their start, the outer first."""
-        return tuple(sorted(self._spans, key=lambda span: (span.started_ns, -span.ended_ns, span.span_id)))
+        """Finished spans in order of their start, the outer first. One that groups others is over when the last of
+        them is: an exchange that was cut off outlives, by a moment, the agent that began it."""
+        known = {span.span_id: span for span in self._spans}
+        for span in self._spans:
+            parent_id = span.parent_id
+            while parent_id in known and (around := known[parent_id]).kind not in COVERS:
+                if around.ended_ns < span.ended_ns:
+                    known[parent_id] = replace(around, ended_ns=span.ended_ns)
+                parent_id = around.parent_id
+        return tuple(sorted(known.values(), key=lambda span: (span.started_ns, -span.ended_ns, span.span_id)))
 
     def _around(self) -> Opening | None:
         """The span around, if it is one of this trial's."""
