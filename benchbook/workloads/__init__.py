@@ -20,6 +20,7 @@ from benchbook.records import TEAM_WORKLOADS, Answer, Call, ModelRequest, Planne
 WORKLOADS: Mapping[str, str] = {
     "agent": "benchbook.workloads.agent",
     "api": "benchbook.workloads.api",
+    "multi_agent": "benchbook.workloads.multi_agent",
     "session": "benchbook.workloads.session",
 }
 

@@ -81,7 +81,7 @@ class Asking:
         """An attempt is under way: once it is over, it is decoded and kept."""
         self._newest = carried
         self.work.opens(carried)
-        self.attempts.append(self.work.follow(self._decoded(provider, carried, facts, stamped_by)))
+        self.attempts.append(self.work.follow(self._decoded(provider, carried, facts, stamped_by), carried.exchange))
 
     async def _decoded(self, provider: Provider, carried: Exchanging, facts: Facts, stamped_by: str) -> Found:
         exchange = await carried.exchange

@@ -63,9 +63,16 @@ async def answer(work: Work, agent: Agent, text: str) -> Reached:
         return await failed(work, error)
     finally:
         report(work, agent)
+    if (stop := work.stops.get(agent.name)) is not None:
+        return stopped(*stop)
     if result.stop_reason == "cancelled":
         return Reached(error_kind="agent", error_message="the agent was cancelled")
     return Reached(text=text_of(result.message))
+
+
+def stopped(by: str, how: str) -> Reached:
+    """What there is to say of an answer that a limit took the place of."""
+    return Reached(error_kind="limit", error_message=f"stopped: {how}", end_state={"stopped_by": by})
 
 
 async def failed(work: Work, error: Exception) -> Reached:

@@ -77,9 +77,10 @@ class Watch(HookProvider):
         if asking is not None and asking.again:  # a retry of the same step
             asking.again = False
             return
-        if not await self._work.allows_step(self._member.name):
-            self._agent.fails(self._work.stopped_how)
-            event.cancel = f"Stopped: {self._work.stopped_how}."
+        if not await self._work.allows_step(self._member.name, self._agent.started_ns):
+            _, how = self._work.stops[self._member.name]
+            self._agent.fails(how)
+            event.cancel = f"Stopped: {how}."
             self._agent.asking = None
             return
         self._work.asks(self._agent)
@@ -116,21 +117,15 @@ class Watch(HookProvider):
         if isinstance(event.selected_tool, BenchTool):
             return
         handoff = use["name"] in HANDOFF_TOOLS or getattr(event.selected_tool, "tool_type", "") == "agent"
-        kind = "handoff" if handoff else "tool"
-        if handoff and not self._may_hand_over():
+        kind, name = ("handoff", _handed_to(use)) if handoff else ("tool", use["name"])
+        if handoff and not self._work.hands_over():
             event.cancel_tool = f"Stopped: {self._work.stopped_how}."
-        opening = self._work.collector.open(kind, use["name"], agent=self._member.name, input=as_json(use["input"]))
+        opening = self._work.collector.open(kind, name, agent=self._member.name, input=as_json(use["input"]))
         opening.detail["tool_use_id"] = use["toolUseId"]
+        if handoff:
+            opening.detail.update({"from": self._member.name, "to": name})
         self._tools[use["toolUseId"]] = opening
         self._work.collector.enter(opening)
-
-    def _may_hand_over(self) -> bool:
-        limit = self._work.team.limits.handoffs
-        if self._work.handoffs >= limit:
-            self._work.stop("handoffs", f"work was handed over {limit} times, the team's limit of handoffs")
-            return False
-        self._work.handoffs += 1
-        return True
 
     def _after_tool(self, event: AfterToolCallEvent) -> None:
         opening = self._tools.pop(event.tool_use["toolUseId"], None)
@@ -140,6 +135,14 @@ class Watch(HookProvider):
         said = text_of(event.result)
         failed = event.result.get("status") == "error"
         self._work.collector.close(opening, error=one_line(said) if failed else None, output=said)
+
+
+def _handed_to(use: Any) -> str:
+    """Whom a handoff is to: the agent that is the tool, or the one that Strands' own tool is asked to hand to."""
+    if use["name"] not in HANDOFF_TOOLS:
+        return str(use["name"])
+    asked = use["input"] if isinstance(use["input"], dict) else {}
+    return str(asked.get("agent_name", "?"))
 
 
 def text_of(message: Any) -> str:

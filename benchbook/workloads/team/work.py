@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 
 from benchbook.clock import monotonic_ns
 from benchbook.errors import BenchbookError
-from benchbook.measure.cost import cost_usd
 from benchbook.records import Answer, Call, Message, ModelRequest, PlannedTrial, Trial
 from benchbook.records.teams import Team
 from benchbook.workloads import Desk, Slot
 from benchbook.workloads.team.asking import Asking, Exchanging
 from benchbook.workloads.team.collector import Collector, Opening, one_line
+from benchbook.workloads.team.limiting import Stop, refuses_step
 
 SECOND_NS = 1_000_000_000
 T = TypeVar("T")
@@ -65,11 +65,12 @@ class Work:
         self.handoffs = 0
         self.stopped_by: str | None = None
         self.stopped_how = ""
+        self.stops: dict[str, Stop] = {}
         self.reported: dict[str, float] = {}
         self.files: list[str] = []
-        self._calls: list[Call] = []
+        self.finished_calls: list[Call] = []
         self._open: list[Exchanging] = []
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._under_way: dict[asyncio.Task[Any], asyncio.Future[Any]] = {}
 
     @property
     def task(self) -> str:
@@ -88,48 +89,31 @@ class Work:
         if self.stopped_by is None:
             self.stopped_by, self.stopped_how = by, how
 
-    async def allows_step(self, agent: str) -> bool:
-        """Whether an agent may make another model call now; False once any limit is reached. Counts the step."""
-        if self.stopped_by is None:
-            await self._look_at_limits(agent)
-        if self.stopped_by is not None:
+    async def allows_step(self, agent: str, since_ns: int) -> bool:
+        """Whether an agent that was asked at `since_ns` may make another model call now; False once a limit of the
+        team's, or of its own, is reached. Counts the step."""
+        found = await refuses_step(self, agent, since_ns)
+        if found is not None:
+            self.stops[agent] = found
             return False
+        self.stops.pop(agent, None)
         self.steps += 1
         self.steps_of[agent] = self.steps_of.get(agent, 0) + 1
         return True
 
-    async def _look_at_limits(self, agent: str) -> None:
-        limits = self.team.limits
-        own = {member.name: member.limits for member in self.team.members}.get(agent)
-        if self.steps >= limits.steps:
-            self.stop("steps", f"{limits.steps} model calls, the team's limit of steps, were made")
-        elif own is not None and self.steps_of.get(agent, 0) >= own.steps:
-            self.stop("steps", f"{own.steps} model calls, {agent}'s limit of steps, were made")
-        elif monotonic_ns() >= self.deadline_ns:
-            self.out_of_time()
-        elif limits.tokens is not None or limits.usd is not None:
-            await self.decoded()
-            self._look_at_spending()
-
-    def _look_at_spending(self) -> None:
-        limits = self.team.limits
-        tokens = sum((call.usage.input or 0) + (call.usage.output or 0) for call in self._calls)
-        if limits.tokens is not None and tokens >= limits.tokens:
-            self.stop("tokens", f"{tokens} tokens were used, and the team's limit is {limits.tokens}")
-        spent = self.spent_usd
-        if limits.usd is not None and spent >= limits.usd:
-            self.stop("usd", f"{spent:.6f} USD were spent, and the team's limit is {limits.usd:g}")
-
-    @property
-    def spent_usd(self) -> float:
-        """What its calls have cost so far, as far as that is known."""
-        price = self.desk.provider(self.planned.target).target.price
-        return sum(cost_usd(price, call.usage)[0] or 0.0 for call in self._calls)
+    def hands_over(self, times: int = 1) -> bool:
+        """Whether work may pass on that many times more; if so, they are counted."""
+        limit = self.team.limits.handoffs
+        if self.handoffs + times > limit:
+            self.stop("handoffs", f"the limit of {limit} handoffs of the team is reached")
+            return False
+        self.handoffs += times
+        return True
 
     def out_of_time(self) -> None:
         """The deadline has come: a limit, if it is the team's and not the trial's."""
         if self.deadline_ns < self.trial_deadline_ns:
-            self.stop("time", f"{self.team.limits.time_s:g} s, the team's limit of time, were over")
+            self.stop("time", f"the limit of {self.team.limits.time_s:g} s of the team is reached")
 
     # ------------------------------------------------------------ calls
 
@@ -140,7 +124,7 @@ class Work:
 
     def found(self, call: Call, answer: Answer, asking: Asking) -> None:
         """An attempt was decoded."""
-        self._calls.append(call)
+        self.finished_calls.append(call)
         detail = {"attempt": call.attempt, "step": asking.number}
         self.collector.keep(call, answer, asking.around, detail)
 
@@ -157,17 +141,23 @@ class Work:
         for carried in self._open:
             carried.give_up(kind)
 
-    def follow(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Something that goes on beside the agents and must be over before the trial is."""
+    def follow(self, coroutine: Coroutine[Any, Any, T], after: asyncio.Future[Any]) -> asyncio.Task[T]:
+        """Something that goes on beside the agents, once `after` is over, and must be over before the trial is."""
         task = asyncio.create_task(coroutine)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._under_way[task] = after
+        task.add_done_callback(lambda done: self._under_way.pop(done, None))
         return task
+
+    async def settled(self) -> None:
+        """Wait for what follows what is over by now: nobody waits for a call that another agent has under way."""
+        over = [task for task, after in self._under_way.items() if after.done()]
+        if over:
+            await asyncio.wait(over)
 
     async def decoded(self) -> None:
         """Wait until everything that goes on beside the agents is over."""
         while self._under_way:
-            await asyncio.wait(self._under_way)
+            await asyncio.wait(list(self._under_way))
 
     async def end(self) -> None:
         """Leave nothing behind."""

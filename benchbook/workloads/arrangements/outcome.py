@@ -1,0 +1,44 @@
+"""What a team came to: who worked, who handed to whom, who answered; and Strands' own figures of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from benchbook.workloads.team.building import stopped
+from benchbook.workloads.team.work import Reached, Work
+
+
+def end_state(work: Work, reached: Reached, answered_by: Sequence[str], **more: Any) -> Reached:
+    """With the members in order of their turns, the handoffs in order of time, and whose answer it is, if one's."""
+    spans = work.collector.spans
+    turns = [span.agent for span in spans if span.kind == "agent"]
+    handoffs = [span.detail for span in spans if span.kind == "handoff" and span.status == "ok"]
+    facts = {
+        "turns": turns,
+        "handoffs": [f"{detail['from']} -> {detail['to']}" for detail in handoffs],
+        "answered_by": list(answered_by) if reached.text else [],
+        **more,
+    }
+    return replace(reached, end_state={**facts, **reached.end_state})
+
+
+def answer_of(work: Work, texts: Mapping[str, str]) -> Reached:
+    """The answer of the members who spoke last, by their names; none where a limit stopped one of them."""
+    found = next((work.stops[name] for name in texts if name in work.stops), None)
+    return Reached(text="\n\n".join(texts.values())) if found is None else stopped(*found)
+
+
+def sdk_figures(result: Any, turns: int) -> Mapping[str, float]:
+    """What a graph's or swarm's result says of itself: a cross-check, never a metric. Its nodes' times are whole ms and
+    add up past the wall where nodes run side by side; a node that ran twice is in there once."""
+    usage = result.accumulated_usage
+    return {
+        "sdk_team_ms": float(result.execution_time),
+        "sdk_nodes_ms": float(sum(node.execution_time for node in result.results.values())),
+        "sdk_team_latency_ms": float(result.accumulated_metrics["latencyMs"]),
+        "sdk_team_tokens_in": float(usage["inputTokens"]),
+        "sdk_team_tokens_out": float(usage["outputTokens"]),
+        "sdk_turns": float(turns),
+    }
