@@ -27,6 +27,7 @@ from benchbook.tools.jail.confine import Bounds, UnconfinedError, confine
 PROGRAMS: Mapping[str, str] = {
     "python": "benchbook.tools.jail.python_work",
     "sql": "benchbook.tools.jail.sql_work",
+    "chart": "benchbook.tools.jail.chart_work",
 }
 """Kind of work -> its module: `prepare(preparation) -> work`, `readable(payload) -> paths`."""
 
