@@ -1,4 +1,4 @@
-"""`benchbook show RUN`: one run."""
+"""`benchbook show RUN`: one run. `benchbook show TRIAL --timeline`: one trial."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ Examples:
   benchbook show latest
   benchbook show 20261121T081502Z --failures
   benchbook show latest --trial d50c528c
+  benchbook show d50c528c --timeline
+  benchbook show d50c528c --trace
   benchbook show latest --json"""
 
 
@@ -37,10 +39,17 @@ _FAILURE = (
 @click.option(
     "--trial", metavar="ID", help="Every attempt of one trial (an id or its beginning): error, wait, latency."
 )
+@click.option("--timeline", is_flag=True, help="Draw a trial's spans; RUN is then the trial, or name it by --trial.")
+@click.option("--trace", is_flag=True, help="Print what a trial's agents thought, did, observed and answered.")
 @click.option("--checks", is_flag=True, help="List every check and how it came out.")
 @json_option
 def command(**chosen: Any) -> None:
-    """Show one run (an id, a prefix, `latest`, `latest~1`): verdict, targets, failures, checks."""
+    """Show one run (an id, a prefix, `latest`, `latest~1`): verdict, targets, failures, checks; or one trial."""
+    if chosen["timeline"] or chosen["trace"]:
+        from benchbook.cli.trial import show_steps
+
+        show_steps(chosen)
+        return
     from dataclasses import asdict
     from pathlib import Path
 

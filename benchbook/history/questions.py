@@ -36,7 +36,7 @@ def ask(
     """The rows of a question, over these run ids only when `runs` is given.
 
     settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20), trial as the start
-    of a trial's id (for `retries`).
+    of a trial's id (for `retries` and `timeline`).
     Raises QueryError for a question or setting that is none.
     """
     return ask_many((question,), results, runs=runs, **settings)[question]
