@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import orjson
+import urllib3
 from botocore import exceptions
 from botocore.awsrequest import (
     AWSHTTPConnection,
@@ -72,7 +73,10 @@ class Recording:
         if isinstance(error, exceptions.ClientError):
             self._refused(error)
         elif error is not None:
-            kind, message = _kind_of(error), str(error)
+            kind, message = (
+                _kind_of(error),
+                f"the answer was not read to its end: {error}" if self._head_ns else str(error),
+            )
         self._conclude(kind, message)
 
     def give_up(self, kind: str, message: str) -> None:
@@ -251,6 +255,11 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _kind_of(error: Exception) -> str:
-    """The error kind of what botocore raised."""
+def _kind_of(error: BaseException) -> str:
+    """The error kind of what botocore raised, or urllib3 below it in the middle of a stream."""
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return "timeout"
+    if isinstance(error, urllib3.exceptions.HTTPError):
+        causes = (error.__cause__, error.__context__, *error.args)
+        return "reset" if any(isinstance(cause, ConnectionError) for cause in causes) else "truncated"
     return next((kind for found, kind in _KINDS if isinstance(error, found)), "protocol")

@@ -30,8 +30,9 @@ TOOLS: dict[str, str] = {
 }
 """The name that models and team files use -> the tool's module."""
 
-FAILURES = ("unknown_tool", "bad_settings", "bad_arguments", "timeout", "error")
-"""What `Outcome.detail["kind"]` of a failed use may be; a tool may say something more precise of its own."""
+FAILURES = ("unknown_tool", "bad_settings", "bad_arguments", "timeout", "error", "crash")
+"""What `Outcome.detail["kind"]` of a failed use may be (`crash`: a fault of the tool's own); a tool may say something
+more precise."""
 _LINE_LIMIT = 600
 
 
@@ -120,7 +121,7 @@ async def use(name: str, arguments: Mapping[str, Any] | str, settings: Mapping[s
     except Exception as error:  # noqa: BLE001 - whatever a tool does wrong is told to the model, and the agent goes on
         if limit.expired():
             return failure("timeout", f"{name} was stopped after {place.timeout_s:g} s, its time limit")
-        return failure("error", f"{name}: {error or type(error).__name__}")
+        return failure("crash", f"{name}: {error or type(error).__name__}")
 
 
 def failure(kind: str, text: str, **detail: Any) -> Outcome:

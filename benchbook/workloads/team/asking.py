@@ -87,10 +87,12 @@ class Asking:
         exchange = await carried.exchange
         self.work.closes(carried)
         call, answer = await self.work.desk.decode(RawCall(*facts, exchange, provider.wire, provider.secrets))
-        call = replace(call, agent=self.around.agent, stamped_by=stamped_by)
+        target = provider.target.name
+        other = "" if target == self.work.planned.target else target
+        call = replace(call, agent=self.around.agent, target=other, stamped_by=stamped_by)
         if stamped_by == "events":  # its pieces are events framed again, no bytes that were ever on a wire
             answer = replace(answer, body=b"", piece_at_ns=(), piece_sizes=())
-        self.work.desk.hear(provider.target.name, call)
+        self.work.desk.hear(target, call)
         self.work.found(call, answer, self)
         return call, answer
 

@@ -17,12 +17,13 @@ from strands.types.tools import AgentTool, ToolGenerator, ToolSpec, ToolUse
 from benchbook import tools
 from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.providers.retry import RetryPolicy
-from benchbook.records import teams
+from benchbook.records import RETRYABLE, teams
 from benchbook.tools import Outcome, Place
 from benchbook.workloads.team.work import SECOND_NS, Work
 
-FINAL = frozenset({"unknown_tool", "bad_settings", "bad_arguments"})
-"""Failures that another try can't mend: only the model can."""
+PASSING = RETRYABLE | {"crash"}
+"""Kinds of failures that another try may mend. Of the others only the model can mend some; a time limit is one of
+them, unless it was a service outside that was too slow."""
 
 
 class BenchTool(AgentTool):
@@ -66,7 +67,7 @@ class BenchTool(AgentTool):
         attempt = 1
         while True:
             outcome = await self._once(tool_use, attempt)
-            if not outcome.failed or outcome.detail.get("kind") in FINAL or attempt >= policy.attempts:
+            if not _may_pass(outcome) or attempt >= policy.attempts:
                 return outcome
             wait_s = self._work.chance.uniform(0.0, policy.ceiling_s(attempt))
             if monotonic_ns() + wait_s * SECOND_NS >= self._work.deadline_ns:
@@ -93,6 +94,11 @@ class BenchTool(AgentTool):
         folder: Path = self._work.desk.scratch(self._work.planned)
         left_s = max(0.0, (self._work.deadline_ns - monotonic_ns()) / SECOND_NS)
         return Place(folder, min(self._timeout_s, left_s), os.environ)
+
+
+def _may_pass(outcome: Outcome) -> bool:
+    kind = outcome.detail.get("kind")
+    return outcome.failed and (kind in PASSING or (kind == "timeout" and bool(outcome.detail.get("service"))))
 
 
 def _text(arguments: Any) -> str:

@@ -1,0 +1,273 @@
+"""Agents end to end: real clients, real tools, a scripted simulator over sockets, on every wire.
+
+One run of all cases on all four wires is shared by most tests; what has to go wrong has runs of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchbook.records import Call, Span, Trial
+from benchbook.stages.execute import execute
+from tests.conftest import TARGETS, Bench
+
+WIRES = ("openai", "anthropic", "bedrock", "ollama")
+TEAM = {
+    "name": "solo",
+    "kind": "agent",
+    "members": [
+        {
+            "name": "solo",
+            "role": "a clerk",
+            "goal": "Answer from the documents.",
+            "tools": ["documents", {"name": "search", "settings": {}}],
+        }
+    ],
+    "limits": {"steps": 6, "tool_timeout_s": 5},
+}
+READ = {"name": "documents", "arguments": {"action": "write", "path": "scratch/note.md", "text": "kept"}}
+LIST = {"name": "documents", "arguments": {"action": "list"}}
+SCRIPT: dict[str, list[dict[str, Any]]] = {
+    "word 0": [
+        {"say": "I look twice.", "calls": [READ, LIST]},
+        {"say": "The note is written: word 0."},
+    ],
+    "word 1": [
+        {"calls": [{"name": "telephone", "arguments": {"number": 1}}]},
+        {"calls": [{"name": "documents", "arguments": {"action": "shred"}}]},
+        {"calls": [{"name": "documents", "arguments": {"action": "read", "path": "../secret"}}]},
+        {"say": "word 1, in spite of all."},
+    ],
+    "word 2": [{"say": "Again.", "calls": [LIST]}],
+    "word 3": [{"say": "word 3"}],
+}
+
+
+def write_team(bench: Bench, team: dict[str, Any]) -> dict[str, Any]:
+    """The team's file in the bench's folder; the plan's `execute.teams`."""
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    (bench.folder / "team.yaml").write_text(yaml.safe_dump(team))
+    return {"agent": str(bench.folder / "team.yaml")}
+
+
+def write_script(bench: Bench, script: dict[str, list[dict[str, Any]]]) -> None:
+    entries = [
+        {"match": match, "loop": match == "word 2", "agents": {"solo": steps, "default": [{"say": match}]}}
+        for match, steps in script.items()
+    ]
+    (bench.folder / "script.yaml").write_text(json.dumps({"entries": entries}))
+    bench.law = {**bench.law, "scripts": ["script.yaml"]}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
+    """Every case once on every wire, by an agent."""
+    bench = Bench(tmp_path_factory.mktemp("agents") / "bench", targets=WIRES)
+    teams = write_team(bench, TEAM)
+    write_script(bench, SCRIPT)
+    bench.execute = {"workloads": ["agent"], "teams": teams, "repetitions": 1, "warmup": 0}
+    execute(bench.job())
+    return bench.trials()
+
+
+def of(trials: list[Trial], case: int, wire: str | None = None) -> list[Trial]:
+    return [
+        trial
+        for trial in trials
+        if trial.planned.test_id == f"c{case}" and (wire is None or trial.planned.target.startswith(wire))
+    ]
+
+
+def kinds(trial: Trial) -> list[str]:
+    return [span.kind for span in trial.spans]
+
+
+def children(trial: Trial, parent: Span) -> list[Span]:
+    return [span for span in trial.spans if span.parent_id == parent.span_id]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_an_agent_answers_and_all_of_it_is_recorded(ran: list[Trial], wire: str) -> None:
+    (trial,) = of(ran, 0, wire)
+    assert (trial.status, trial.output) == ("success", "The note is written: word 0.")
+    assert kinds(trial) == ["agent", "model", "round", "tool", "tool", "model"]
+    agent = trial.spans[0]
+    assert {span.kind for span in children(trial, agent)} == {"model", "round"}
+    (around,) = [span for span in trial.spans if span.kind == "round"]
+    used = children(trial, around)
+    assert [span.name for span in used] == ["documents", "documents"]
+    assert [json.loads(span.input)["action"] for span in used] in (["write", "list"], ["list", "write"])
+    assert all(span.status == "ok" and span.output for span in used)
+    assert trial.end_state["files"] == ["note.md"]
+    assert trial.end_state["steps"] == 2
+    thought, answer = [span for span in trial.spans if span.kind == "model"]
+    assert (thought.output, answer.output) == ("I look twice.", "The note is written: word 0.")
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_every_call_is_stamped_chunk_by_chunk(ran: list[Trial], wire: str) -> None:
+    (trial,) = of(ran, 0, wire)
+    assert [(call.turn, call.attempt, call.agent) for call in trial.calls] == [(1, 1, "solo"), (2, 1, "solo")]
+    for call in trial.calls:
+        assert call.stamped_by == ("events" if wire == "bedrock" else "transport")
+        assert call.error_kind is None
+        assert call.streamed
+        _in_order(call)
+        assert (call.usage.input or 0) > 0
+        assert (call.usage.output or 0) > 0
+    assert trial.calls[0].finish_reason == ("stop" if wire == "ollama" else "tool_calls")  # Ollama has no word for it
+    asked = trial.answers[0].tool_calls
+    assert [call.name for call in asked] == ["documents", "documents"]
+
+
+def _in_order(call: Call) -> None:
+    assert call.sent_ns is not None
+    assert call.first_byte_ns is not None
+    stamps = [call.taken_up_ns, call.sent_ns, call.first_byte_ns, *(chunk.at_ns for chunk in call.chunks)]
+    stamps += [call.last_byte_ns or 0, call.closed_ns]
+    assert len(call.chunks) > 1
+    assert stamps == sorted(stamps)
+
+
+def test_spans_of_calls_are_the_calls(ran: list[Trial]) -> None:
+    for trial in ran:
+        spans = {span.call_id: span for span in trial.spans if span.kind == "model"}
+        assert set(spans) == {call.call_id for call in trial.calls}
+        for call in trial.calls:
+            span = spans[call.call_id]
+            assert (span.started_ns, span.ended_ns) == (call.sent_ns, call.closed_ns)
+
+
+def test_what_a_model_does_wrong_is_recorded_and_the_agent_goes_on(ran: list[Trial]) -> None:
+    for trial in of(ran, 1):
+        assert (trial.status, trial.output) == ("success", "word 1, in spite of all.")
+        wrong = [span for span in trial.spans if span.kind == "tool"]
+        assert [span.name for span in wrong] == ["telephone", "documents", "documents"]
+        assert [span.status for span in wrong] == ["error"] * 3
+        assert "action" in (wrong[1].error or "")
+        assert "outside" in (wrong[2].error or "")
+
+
+def test_an_agent_that_never_stops_is_stopped(ran: list[Trial]) -> None:
+    for trial in of(ran, 2):
+        assert (trial.status, trial.error_kind) == ("failure", "limit")
+        assert "6 model calls" in (trial.error_message or "")
+        assert len(trial.calls) == trial.end_state["steps"] == 6
+        assert trial.end_state["stopped_by"] == "steps"
+        assert len([span for span in trial.spans if span.kind == "tool"]) == 6
+
+
+def test_a_plain_question_is_one_call(ran: list[Trial]) -> None:
+    for trial in of(ran, 3):
+        assert kinds(trial) == ["agent", "model"]
+        assert trial.output == "word 3"
+
+
+def test_the_sdks_own_figures_are_kept_beside_ours(ran: list[Trial]) -> None:
+    for trial in of(ran, 0):
+        assert trial.reported["sdk_cycles"] == 2
+        assert trial.reported["sdk_tokens_out"] == sum(call.usage.output or 0 for call in trial.calls)
+        assert trial.reported["sdk_tool_ms"] > 0
+
+
+def once(bench: Bench, team: dict[str, Any], script: dict[str, list[dict[str, Any]]], **more: Any) -> list[Trial]:
+    """The trials of one run of the bench by an agent."""
+    teams = write_team(bench, team)
+    write_script(bench, script)
+    bench.execute = {"workloads": ["agent"], "teams": teams, "repetitions": 1, "warmup": 0, **more}
+    execute(bench.job())
+    return bench.trials()
+
+
+def test_refused_and_broken_calls_are_tried_again_as_the_plan_says(bench: Bench) -> None:
+    bench.targets, bench.cases = WIRES, 1
+    models = [TARGETS[wire] for wire in WIRES]
+    bench.faults = [{"kind": "rate_limited", "script": [1], "match": model, "retry_after_s": 0.02} for model in models]
+    bench.faults += [{"kind": "reset", "script": [2], "match": model, "after_chunks": 1} for model in models]
+    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, load={"kind": "closed", "concurrency": 1})
+    assert Counter(trial.status for trial in trials) == {"success": 4}
+    again = [call for trial in trials for call in trial.calls if call.attempt > 1]
+    assert len(again) == 8
+    failed = Counter(call.error_kind for trial in trials for call in trial.calls)
+    assert failed["rate_limited"] == 4
+    assert failed["reset"] + failed["truncated"] == 4
+    assert failed[None] == 8
+    for trial in trials:
+        waits = [span for span in trial.spans if span.kind == "rate_limit_wait"]
+        assert len(waits) == len([call for call in trial.calls if call.attempt > 1])
+        for call in trial.calls:
+            if call.attempt > 1:
+                assert any(span.ended_ns <= (call.sent_ns or 0) for span in waits)
+                assert call.backoff_ns > 0
+        agents = [span for span in trial.spans if span.kind == "agent"]
+        assert [span.status for span in agents] == ["ok"]
+
+
+def test_a_call_that_no_retry_mends_fails_its_trial(bench: Bench) -> None:
+    bench.targets, bench.cases = WIRES, 1
+    bench.faults = [{"kind": "server_error", "every": 1}]
+    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]})
+    assert [(trial.status, trial.error_kind, len(trial.calls)) for trial in trials] == [
+        ("failure", "server_error", 3)
+    ] * 4
+
+
+@pytest.mark.parametrize(
+    ("limits", "by"),
+    [({"tokens": 30}, "tokens"), ({"time_s": 0.3}, "time"), ({"usd": 0.0001}, "usd")],
+    ids=["tokens", "time", "money"],
+)
+def test_every_limit_ends_the_trial_and_keeps_what_was_measured(bench: Bench, limits: dict[str, Any], by: str) -> None:
+    bench.cases = 3
+    bench.law = {"ttft_ms": 40}
+    team = {**TEAM, "limits": {"steps": 1000, **limits}}
+    trials = once(bench, team, {"word 2": SCRIPT["word 2"]}, **_priced(bench))
+    (trial,) = of(trials, 2)
+    assert (trial.status, trial.error_kind) == ("failure", "limit")
+    assert trial.end_state["stopped_by"] == by
+    assert 0 < len(trial.calls) < 60
+    assert {span.call_id for span in trial.spans if span.kind == "model"} == {call.call_id for call in trial.calls}
+
+
+def _priced(bench: Bench) -> dict[str, Any]:
+    """The bench's target with a price."""
+    bench.folder.mkdir(parents=True)
+    prices = bench.folder / "prices.yaml"
+    price = {"input": 1.0, "output": 2.0, "source": "made up"}
+    listed = {"date": "2026-11-01", "currency": "USD", "unit": "per million tokens"}
+    prices.write_text(yaml.safe_dump({**listed, "prices": {"openai/sim-openai": price}}))
+    target = {"name": "openai-sim", "provider": "openai", "model": "sim-openai", "base_url": "simulator"}
+    return {"targets": [{**target, "price": f"{prices}#openai/sim-openai"}]}
+
+
+def test_twenty_agents_at_once_keep_their_calls_and_parents(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "many", targets=("openai", "bedrock"), cases=10, law={"ttft_ms": 5})
+    calls = [
+        {"name": "documents", "arguments": {"action": "write", "path": f"scratch/{n}.md", "text": "x"}}
+        for n in range(4)
+    ]
+    script = {f"word {n}": [{"say": f"case {n}", "calls": calls}, {"say": f"word {n}"}] for n in range(10)}
+    trials = once(bench, TEAM, script, load={"kind": "closed", "concurrency": 10, "ramp_s": 0})
+    assert len(trials) == 20
+    ids = [call.call_id for trial in trials for call in trial.calls]
+    assert len(ids) == len(set(ids)) == 40
+    for trial in trials:
+        number = trial.planned.test_id[1:]
+        assert trial.output == f"word {number}"
+        assert [answer.text for answer in trial.answers] == [f"case {number}", f"word {number}"]
+        known = {span.span_id: span for span in trial.spans}
+        assert sorted(span.kind for span in trial.spans) == ["agent", "model", "model", "round", *["tool"] * 4]
+        for span in trial.spans:
+            if span.kind == "agent":
+                assert span.parent_id is None
+                continue
+            around = known[span.parent_id or ""]
+            assert around.kind == ("round" if span.kind == "tool" else "agent")
+            assert around.started_ns <= span.started_ns <= span.ended_ns <= around.ended_ns
+        assert trial.end_state["files"] == [f"{n}.md" for n in range(4)]
