@@ -73,10 +73,8 @@ class Recording:
         if isinstance(error, exceptions.ClientError):
             self._refused(error)
         elif error is not None:
-            kind, message = (
-                _kind_of(error),
-                f"the answer was not read to its end: {error}" if self._head_ns else str(error),
-            )
+            where = "the answer broke off: " if self._head_ns else ""
+            kind, message = _kind_of(error), f"{where}{error}"
         self._conclude(kind, message)
 
     def give_up(self, kind: str, message: str) -> None:

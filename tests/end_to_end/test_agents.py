@@ -157,7 +157,7 @@ def test_what_a_model_does_wrong_is_recorded_and_the_agent_goes_on(ran: list[Tri
 def test_an_agent_that_never_stops_is_stopped(ran: list[Trial]) -> None:
     for trial in of(ran, 2):
         assert (trial.status, trial.error_kind) == ("failure", "limit")
-        assert "6 model calls" in (trial.error_message or "")
+        assert "6 steps" in (trial.error_message or "")
         assert len(trial.calls) == trial.end_state["steps"] == 6
         assert trial.end_state["stopped_by"] == "steps"
         assert len([span for span in trial.spans if span.kind == "tool"]) == 6
