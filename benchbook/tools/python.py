@@ -1,4 +1,4 @@
-"""Runs a model's Python: in a process that is locked in (`tools.jail`).
+"""Runs a model's Python: in a process that is locked in (`tools.jail`), or at E2B if a team's file says so.
 
 What is isolated and what is not stands in docs/TOOLS.md. Nothing here runs the code in this process, and where the
 system lacks a layer the tool refuses, unless the settings name that layer as one that may be missing.
@@ -32,7 +32,8 @@ class Input(BaseModel):
 
 class Settings(BaseModel):
     """What a team's file may set. packages: whether what is installed beside Benchbook (numpy, pandas, ...) can be
-    imported; may_lack: layers that a system may be without."""
+    imported; may_lack: layers of the kernel that this system may be without; remote: run at E2B instead, with the key
+    in `key_env`; address, domain, host: where E2B is, and where a sandbox of it (for an E2B of one's own)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,10 +43,19 @@ class Settings(BaseModel):
     output_bytes: int = Field(20_000, ge=200, le=1_000_000)
     packages: bool = True
     may_lack: tuple[Literal["landlock", "seccomp"], ...] = ()
+    remote: Literal["e2b"] | None = None
+    key_env: str = "E2B_API_KEY"
+    address: str = Field("https://api.e2b.app", pattern=r"^https?://[^\s@]+$")
+    domain: str = Field("e2b.app", pattern=r"^[\w.-]+$")
+    host: str = Field("https://49999-{id}.{domain}", pattern=r"^https?://[^\s@]+$")
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:
     """The outcome's text is what was printed; `detail` has the layers in force, and what the code used."""
+    if settings.remote is not None:
+        from benchbook.tools import e2b
+
+        return await e2b.run(asked.code, settings, place)
     place.folder.mkdir(parents=True, exist_ok=True)
     job = door.Job(
         payload={"code": asked.code, "packages": settings.packages},

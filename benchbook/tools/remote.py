@@ -30,12 +30,13 @@ ANSWER_BYTES = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service at an address, spoken to with a key in `Authorization`."""
+    """A service at an address, spoken to with a key: in `Authorization`, or alone in the field `key_field`."""
 
     name: str
     base: str
     key: str = field(repr=False)
     timeout_s: float
+    key_field: str = ""
 
     async def get(self, path: str, accept: str) -> bytes:
         """The body of an answer to GET. Raises ToolError."""
@@ -47,15 +48,22 @@ class Service:
         body = json.dumps(document).encode()
         return await self._ask(HttpRequest(address.join(self.base, path), headers, body))
 
+    async def delete(self, path: str) -> bytes:
+        """The body of an answer to DELETE. Raises ToolError."""
+        return await self._ask(
+            HttpRequest(address.join(self.base, path), self._headers("application/json"), method="DELETE")
+        )
+
     def _headers(self, accept: str) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.key}", "accept": accept}
+        key = {self.key_field: self.key} if self.key_field else {"authorization": f"Bearer {self.key}"}
+        return {**key, "accept": accept}
 
     async def _ask(self, request: HttpRequest) -> bytes:
         exchange = await _exchange(request, monotonic_ns() + int(self.timeout_s * 1e9))
         if exchange.error_kind is not None:
             raise self._failure(exchange.error_kind, exchange.error_message or "")
-        if exchange.status != 200:
-            status = exchange.status or 0
+        status = exchange.status or 0
+        if not 200 <= status < 300:
             kind = "rate_limited" if _used_up(exchange) else error_kind(status, exchange.headers)
             raise self._failure(kind, f"HTTP {status}: {_said(exchange.body)}")
         return exchange.body
@@ -64,14 +72,20 @@ class Service:
         return ToolError(f"{self.name}: {keys.scrub(message, (self.key,))}", kind=kind, service=self.name)
 
 
-def service(name: str, base: str, key_env: str, place: Place) -> Service:
+def service(name: str, base: str, key_env: str, place: Place, key_field: str = "") -> Service:
     """A service that can be asked. Raises ToolError without its key, and for an address that would show the key."""
     key = place.environ.get(key_env, "").strip()
     if not key:
         raise ToolError(f"{name}: no key: ${key_env} is not set", kind="no_key", service=name)
-    if not base.startswith("https://") and not address.on_loopback(base):
-        raise ToolError(f"{name}: a key is sent over https:// only, not to {base}", kind="bad_request", service=name)
-    return Service(name, base, key, place.timeout_s)
+    return reached(Service(name, base, key, place.timeout_s, key_field))
+
+
+def reached(service: Service) -> Service:
+    """The service, if its address keeps the key secret. Raises ToolError."""
+    if not service.base.startswith("https://") and not address.on_loopback(service.base):
+        told = f"{service.name}: a key is sent over https:// only, not to {service.base}"
+        raise ToolError(told, kind="bad_request", service=service.name)
+    return service
 
 
 def document(service: Service, body: bytes) -> Any:
