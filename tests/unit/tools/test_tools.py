@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,7 @@ def test_description_is_what_a_model_can_be_told(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(spec.parameters)
     assert spec.parameters["type"] == "object"
     assert spec.parameters["additionalProperties"] is False
-    assert '"title"' not in json.dumps({key: value for key, value in spec.parameters.items() if key != "properties"})
-    json.dumps(spec.parameters)
+    assert not re.search(r'"title": "', json.dumps(spec.parameters))
 
 
 @pytest.mark.parametrize("name", TOOLS)
