@@ -79,7 +79,7 @@ def _outcome(report: door.Report, job: door.Job) -> Outcome:
         "time": "timeout",
         "disk": "disk",
         "refused": "refused",
-        "lost": "error",
+        "lost": "crash",
     }
     detail = {
         "layers": [*report.layers, *(_OWN_LAYERS if report.layers else ())],

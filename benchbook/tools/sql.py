@@ -80,7 +80,8 @@ def _outcome(report: door.Report, job: door.Job) -> Outcome:
         return failure("error", "sql: the answer is too large to be shown; ask for less", **detail)
     if report.ended != "exit" or report.code:
         why = report.reason or report.output or f"ended by signal {-report.code}"
-        return failure("refused" if report.ended == "refused" else "error", f"sql: not answered: {why}", **detail)
+        kind = {"refused": "refused", "lost": "crash"}.get(report.ended, "error")
+        return failure(kind, f"sql: not answered: {why}", **detail)
     said: Mapping[str, Any] = orjson.loads(report.output)
     if said.get("failed"):
         return failure("error", said["text"], **detail)

@@ -82,7 +82,7 @@ async def test_fault_of_a_tool_is_an_outcome(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     outcome = await tools.use("python", {"code": "1"}, {}, Place(tmp_path / "file", 60.0))
     assert outcome.failed
-    assert outcome.detail["kind"] == "error"
+    assert outcome.detail["kind"] == "crash"
     assert outcome.text.startswith("python: ")
 
 

@@ -87,7 +87,7 @@ async def test_killed_keeper_takes_its_jobs_along_and_is_replaced(tmp_path: Path
     job, keeper = await asyncio.to_thread(told, tmp_path)
     os.kill(keeper, signal.SIGKILL)
     outcome = await use
-    assert outcome.failed
+    assert (outcome.failed, outcome.detail["kind"]) == (True, "crash")
     assert "the process that runs it ended" in outcome.text
     assert await asyncio.to_thread(eventually, lambda: gone(job))
     assert (await python("1 + 1", tmp_path)).text == "2\n"
