@@ -138,7 +138,7 @@ def _command(git_dir: Path, words: Sequence[str], stdin: bytes = b"") -> Command
     """git in that folder and no other, with nothing of the caller's environment but the way to programs."""
     overrides = [word for name, value in _OVERRIDES.items() for word in ("-c", f"{name}={value}")]
     environ = {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": os.pathsep.join(os.get_exec_path()),
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
         "HOME": os.devnull,

@@ -30,6 +30,7 @@ from benchbook.schedules import LOADS
 from benchbook.schedules.think import THINK
 from benchbook.scoring import SCORERS, scorer
 from benchbook.stages.verdicts import CODES
+from benchbook.tools import tool
 from benchbook.workloads.approvers import APPROVERS
 from tests.documented import (
     OURS,
@@ -193,6 +194,13 @@ def test_no_table_is_described_that_is_not_there() -> None:
     headings = re.findall(r"^### `(\w+)`$", section(FORMATS, "## Tables"), re.MULTILINE)
     assert headings == list(TABLES)
     assert f"Schema version {SCHEMA_VERSION}." in section(FORMATS, "## Tables")
+
+
+@pytest.mark.parametrize("name", ["search", "documents", "chart", "repository"])
+def test_every_argument_and_setting_of_a_tool_is_documented(name: str) -> None:
+    module = tool(name)
+    documented = first_column(section(ROOT / "docs" / "TOOLS.md", f"## `{name}`"))
+    assert sorted(documented) == sorted([*module.Input.model_fields, *module.Settings.model_fields])
 
 
 def test_every_benchmark_is_documented() -> None:
