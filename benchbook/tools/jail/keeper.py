@@ -127,7 +127,7 @@ class Keeper:
             os.setsid()
             _only(output, status)
             os.chdir(order["folder"] or "/")
-            os.environ["HOME"] = os.environ["TMPDIR"] = os.getcwd()
+            os.environ.update(dict.fromkeys(("HOME", "TMPDIR"), os.getcwd()))
             bounds = Bounds(
                 memory_mb=order["memory_mb"],
                 cpu_s=int(order["time_s"]) + 2,
