@@ -95,3 +95,5 @@ def ready(kind: str, desk: Desk, targets: Iterable[str]) -> None:
     workload(kind)
     if kind in TEAM_WORKLOADS:
         import_module("benchbook.workloads.team.building").ready(desk, targets)
+    if kind == "multi_agent":
+        import_module("benchbook.workloads.arrangements").ready()

@@ -6,12 +6,15 @@ One run measures them all: a case, a team each, and a script that says what ever
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from benchbook.records import Span, Trial
+from benchbook.results import journal
+from benchbook.runner.stored import stored_plan
 from benchbook.stages.execute import execute
 from tests.conftest import Bench
 
@@ -104,45 +107,50 @@ AGENTS: dict[str, Any] = {
     "giver": [{"handoffs": [{"to": "wrecker"}]}, {"say": "given"}],
     "chief": [{"handoffs": [{"to": "talker"}]}, {"say": "It said: {{ observation }}"}],
     "talker": [{"calls": [SEARCH]}, {"calls": [SEARCH]}, {"calls": [SEARCH]}, {"say": "found"}],
+    "slow": [{"say": "at last", "first_byte_ms": 5000}],
+    "late": [{"say": "never said"}],
     "opener": [{"say": "open"}],
     "stuck": [{"calls": [SEARCH]}, {"say": "found"}],
 }
 
 
-@pytest.fixture(scope="module")
-def trials(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trial]:
-    """The first repetition of each team, by name; both are of one status."""
-    folder = tmp_path_factory.mktemp("teams")
+def benched(folder: Path, teams: list[dict[str, Any]], faults: list[dict[str, Any]], **fields: Any) -> Bench:
+    """A bench whose teams and script are files in that folder."""
     script = {"entries": [{"match": TASK, "agents": AGENTS}]}
     (folder / "script.yaml").write_text(yaml.safe_dump(script))
-    files = []
-    for one in TEAMS:
-        files.append(str(folder / f"{one['name']}.yaml"))
-        (folder / f"{one['name']}.yaml").write_text(yaml.safe_dump(one))
     (folder / "case.yaml").write_text(yaml.safe_dump({"name": "case", "test_cases": [{"id": "c", "prompt": TASK}]}))
-    bench = Bench(
-        folder,
-        law={"scripts": ["script.yaml"]},
-        faults=[{"kind": "server_error", "agent": name, "rate": 1} for name in ("wreck", "wrecked", "wrecker")],
-        execute={
-            "workloads": ["multi_agent"],
-            "teams": {"multi_agent": files},
-            "repetitions": 2,
-            "warmup": 0,
-            "load": {"kind": "closed", "concurrency": 6},
-            "retries": {"attempts": 2, "base_s": 0.001},
-        },
-        sections={"validate": {"datasets": [str(folder / "case.yaml")]}},
-    )
+    for one in teams:
+        (folder / f"{one['name']}.yaml").write_text(yaml.safe_dump(one))
+    execute = {
+        "workloads": ["multi_agent"],
+        "teams": {"multi_agent": [str(folder / f"{one['name']}.yaml") for one in teams]},
+        "repetitions": 1,
+        "warmup": 0,
+        "load": {"kind": "closed", "concurrency": 6},
+        "retries": {"attempts": 2, "base_s": 0.001},
+    }
+    datasets = {"validate": {"datasets": [str(folder / "case.yaml")]}}
+    law = {"scripts": ["script.yaml"]}
+    return Bench(folder, law=law, faults=faults, execute=execute, sections=datasets, **fields)
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trial]:
+    """The first repetition of each team, by name; the second came to the same."""
+    faults = [{"kind": "server_error", "agent": name, "rate": 1} for name in ("wreck", "wrecked", "wrecker")]
+    bench = benched(tmp_path_factory.mktemp("teams"), TEAMS, faults)
+    bench.execute["repetitions"] = 2
     execute(bench.job())
     found = bench.trials()
     assert len(found) == 2 * len(TEAMS)
     first = {trial.planned.team: trial for trial in found if trial.planned.repetition == 0}
     again = {trial.planned.team: trial for trial in found if trial.planned.repetition == 1}
-    assert {name: trial.status for name, trial in first.items()} == {
-        name: trial.status for name, trial in again.items()
-    }
-    assert {trial.planned.workload for trial in found} == {"multi_agent"}
+    for name, trial in first.items():
+        assert (trial.status, trial.output, trial.end_state["steps"]) == (
+            again[name].status,
+            again[name].output,
+            again[name].end_state["steps"],
+        )
     return first
 
 
@@ -282,3 +290,63 @@ def test_every_trial_keeps_its_whole_timeline(trials: dict[str, Trial]) -> None:
                 outer = by_id[span.parent_id]
                 assert outer.started_ns <= span.started_ns
                 assert span.ended_ns <= outer.ended_ns
+
+
+ELSEWHERE = [
+    *(one for one in TEAMS if one["name"] in ("supervised", "passing")),
+    team("mixed", "supervisor", member("lead"), member("finder", "search", target="ollama-sim"), member("adder")),
+    team("costly", "swarm", member("up"), member("down"), limits={"handoffs": 99, "steps": 99, "tokens": 150}),
+    team("hasty", "graph", member("slow"), member("late"), edges=edges("slow>late"), limits={"time_s": 0.15}),
+    team("spender", "supervisor", member("chief"), member("talker", "search", limits={"tokens": 1})),
+    team("dawdler", "supervisor", member("chief"), member("talker", "search", limits={"time_s": 0.000001})),
+]
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Trial]:
+    """Teams on every provider, by team and target; their files are gone before anything is read again."""
+    bench = benched(
+        tmp_path_factory.mktemp("elsewhere"), ELSEWHERE, [], targets=("openai", "anthropic", "bedrock", "ollama")
+    )
+    job = bench.job()
+    run_id = execute(job).run_id
+    for path in bench.folder.glob("*.yaml"):
+        path.unlink()
+    stored = stored_plan(journal.read_run(bench.results, run_id))
+    found = bench.trials()
+    assert {trial.trial_id for trial in stored.trials} == {trial.planned.trial_id for trial in found}
+    assert stored.team(found[0].planned).name == found[0].planned.team
+    return {(trial.planned.team, trial.planned.target): trial for trial in found}
+
+
+@pytest.mark.parametrize("target", ["openai-sim", "anthropic-sim", "bedrock-sim", "ollama-sim"])
+def test_teams_work_on_every_provider(elsewhere: dict[tuple[str, str], Trial], target: str) -> None:
+    for name, answer in (("supervised", "Heard 12 and 30."), ("passing", "7 herons"), ("mixed", "Heard 12 and 30.")):
+        trial = elsewhere[name, target]
+        assert (trial.status, trial.output) == ("success", answer), trial.error_message
+        assert all(span.status == "ok" for span in trial.spans)
+
+
+def test_a_member_may_have_a_target_of_its_own(elsewhere: dict[tuple[str, str], Trial]) -> None:
+    trial = elsewhere["mixed", "openai-sim"]
+    asked = {(call.agent, call.target, call.model_requested) for call in trial.calls}
+    assert asked == {("lead", "", "sim-openai"), ("adder", "", "sim-openai"), ("finder", "ollama-sim", "sim-llama")}
+    assert {call.target for call in elsewhere["mixed", "ollama-sim"].calls} == {""}
+
+
+@pytest.mark.parametrize(("name", "by", "said"), [("costly", "tokens", "150 tokens"), ("hasty", "time", "0.15 s")])
+def test_tokens_and_time_end_a_team(elsewhere: dict[tuple[str, str], Trial], name: str, by: str, said: str) -> None:
+    trial = elsewhere[name, "openai-sim"]
+    assert (trial.status, trial.error_kind, trial.end_state["stopped_by"]) == ("failure", "limit", by)
+    assert said in str(trial.error_message)
+    if by == "tokens":
+        *before, last = [(call.usage.input or 0) + (call.usage.output or 0) for call in trial.calls]
+        assert sum(before) < 150 <= sum(before) + last
+
+
+@pytest.mark.parametrize(("name", "said"), [("spender", "1 tokens"), ("dawdler", "1e-06 s")])
+def test_tokens_and_time_end_a_members_turn(elsewhere: dict[tuple[str, str], Trial], name: str, said: str) -> None:
+    trial = elsewhere[name, "openai-sim"]
+    assert trial.status == "success"
+    assert f"limit of {said}" in str(trial.output)
+    assert "of talker is reached" in str(trial.output)

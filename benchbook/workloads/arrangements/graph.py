@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+from strands import Agent
+from strands.multiagent import GraphBuilder
+from strands.multiagent.graph import Graph, GraphState
 
 from benchbook.records import Edge
 from benchbook.workloads.arrangements.nodes import NodeWatch, said
-from benchbook.workloads.arrangements.outcome import answer_of, end_state, sdk_figures
+from benchbook.workloads.arrangements.outcome import answer_of, sdk_figures
 from benchbook.workloads.team.building import build, failed, report
 from benchbook.workloads.team.work import Reached, Work
-
-if TYPE_CHECKING:
-    from strands import Agent
-    from strands.multiagent.graph import Graph, GraphState
 
 
 async def work_together(work: Work) -> Reached:
@@ -36,19 +36,17 @@ async def work_together(work: Work) -> Reached:
                     if not _goes_on(work, graph, watch, event):
                         break
     except Exception as error:  # noqa: BLE001 - a node's failure is this trial's result
-        return end_state(work, await failed(work, error), [])
+        return await failed(work, error)
     finally:
         for agent in agents.values():
             report(work, agent)
         order = [node.node_id for node in graph.state.execution_order]
         work.reported.update(sdk_figures(graph.state, len(order)))
     answered = [name for name in order[-len(last) :] if name in last]
-    return end_state(work, answer_of(work, {name: said(graph.state.results[name]) for name in answered}), answered)
+    return answer_of(work, {name: said(graph.state.results[name]) for name in answered})
 
 
 def _graph(work: Work, agents: Mapping[str, Agent], watch: NodeWatch) -> Graph:
-    from strands.multiagent import GraphBuilder
-
     builder = GraphBuilder()
     for name, agent in agents.items():
         builder.add_node(agent, name)

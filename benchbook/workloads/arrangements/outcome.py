@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from benchbook.records import Span
 from benchbook.workloads.team.building import stopped
 from benchbook.workloads.team.work import Reached, Work
 
 
-def end_state(work: Work, reached: Reached, answered_by: Sequence[str], **more: Any) -> Reached:
-    """With the members in order of their turns, the handoffs in order of time, and whose answer it is, if one's."""
-    spans = work.collector.spans
-    turns = [span.agent for span in spans if span.kind == "agent"]
-    handoffs = [span.detail for span in spans if span.kind == "handoff" and span.status == "ok"]
-    facts = {
-        "turns": turns,
+def course(spans: Iterable[Span]) -> dict[str, Any]:
+    """The members in order of their turns, and the handoffs that came about, in order of time."""
+    every = tuple(spans)
+    handoffs = [span.detail for span in every if span.kind == "handoff" and span.status == "ok"]
+    return {
+        "turns": [span.agent for span in every if span.kind == "agent"],
         "handoffs": [f"{detail['from']} -> {detail['to']}" for detail in handoffs],
-        "answered_by": list(answered_by) if reached.text else [],
-        **more,
     }
-    return replace(reached, end_state={**facts, **reached.end_state})
 
 
 def answer_of(work: Work, texts: Mapping[str, str]) -> Reached:
     """The answer of the members who spoke last, by their names; none where a limit stopped one of them."""
     found = next((work.stops[name] for name in texts if name in work.stops), None)
-    return Reached(text="\n\n".join(texts.values())) if found is None else stopped(*found)
+    if found is not None:
+        return stopped(*found)
+    return Reached(text="\n\n".join(texts.values()), end_state={"answered_by": list(texts)})
 
 
 def sdk_figures(result: Any, turns: int) -> Mapping[str, float]:

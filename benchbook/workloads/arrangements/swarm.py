@@ -6,16 +6,13 @@ member that made it ends its turn first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from strands.multiagent import Swarm
 
 from benchbook.clock import monotonic_ns
 from benchbook.workloads.arrangements.nodes import NodeWatch, said
-from benchbook.workloads.arrangements.outcome import answer_of, end_state, sdk_figures
+from benchbook.workloads.arrangements.outcome import answer_of, sdk_figures
 from benchbook.workloads.team.building import build, failed, report
 from benchbook.workloads.team.work import SECOND_NS, Reached, Work
-
-if TYPE_CHECKING:
-    from strands.multiagent import Swarm
 
 _SPARE_S = 60.0
 """Strands' own time limits come that much after ours: one of them decides, and it says so."""
@@ -32,14 +29,11 @@ async def work_together(work: Work) -> Reached:
         work.reported.update(sdk_figures(swarm.state, len(swarm.state.node_history)))
     broken = next((node.result for node in result.results.values() if isinstance(node.result, Exception)), None)
     if broken is not None:
-        return end_state(work, await failed(work, broken), [])
-    last = [node.node_id for node in result.node_history[-1:]]
-    return end_state(work, answer_of(work, {name: said(result.results[name]) for name in last}), last)
+        return await failed(work, broken)
+    return answer_of(work, {node.node_id: said(result.results[node.node_id]) for node in result.node_history[-1:]})
 
 
 def _swarm(work: Work) -> Swarm:
-    from strands.multiagent import Swarm
-
     agents = {member.name: build(work, member) for member in work.team.members}
     most = work.team.limits.handoffs + 1
     left_s = (work.deadline_ns - monotonic_ns()) / SECOND_NS + _SPARE_S

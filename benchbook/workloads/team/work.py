@@ -202,6 +202,8 @@ def _finished(work: Work, reached: Reached, ended_ns: int) -> Trial:
     ended_ns = max([ended_ns, *(call.closed_ns for call, _ in pairs)])
     work.slot.release(ended_ns)
     collector.end_all(ended_ns)
+    if reached.error_kind == "timeout" and ended_ns >= work.deadline_ns:  # a call's own end came first
+        work.out_of_time()
     status, kind, message = _verdict(work, reached, ended_ns)
     end_state = {"steps": work.steps, **reached.end_state}
     if work.stopped_by is not None:

@@ -60,6 +60,7 @@ def without(name: str) -> Change:
 BACK = [{"from": "a", "to": "b"}, {"from": "b", "to": "a"}]
 WRONG: list[tuple[dict[str, Any], Change, str]] = [
     (GRAPH, at("members", 0, "tools", value=["serch"]), "member a: no tool 'serch'; tools are sql, search"),
+    (SOLO, at("members", 0, "tools", value=[{"name": "sql", "settings": {"nope": 1}}]), "member a, tool sql, settings"),
     (GRAPH, at("members", 0, "tools", value=["sql", "sql"]), "members.0.tools.1: 'sql' is used twice"),
     (GRAPH, at("members", 1, "name", value="a"), "members.1: 'a' is used twice; names of members must be unique"),
     (GRAPH, at("members", 1, "name", value="b c"), "members.1.name: 'b c' is no name; a letter, then letters, digits"),
