@@ -153,7 +153,8 @@ async def _drawn(asked: Input, place: Place) -> tuple[bytes, str]:
     if report.ended == "refused":
         said = (await cold(order)).decode()
     elif report.ended != "exit" or report.code:
-        raise ToolError(f"this can't be drawn: the drawing process ended by {report.ended} {report.output[-200:]}")
+        how = f"{report.ended} {report.output[-200:]}"
+        raise ToolError(f"the drawing process did not end well: {how}", kind="crash")
     else:
         said = report.output
     found = json.loads(said)
@@ -172,8 +173,8 @@ async def cold(order: Mapping[str, Any]) -> bytes:
         process.Command(command, file.parent, environ, json.dumps(order).encode(), most_bytes=_DRAWN_BYTES)
     )
     if ended.status or ended.cut:
-        reason = ended.complaint.rpartition("\n")[2] or f"the drawing process ended with status {ended.status}"
-        raise ToolError(f"this can't be drawn: {reason}")
+        how = ended.complaint.rpartition("\n")[2] or f"status {ended.status}"
+        raise ToolError(f"the drawing process did not end well: {how}", kind="crash")
     return ended.output
 
 

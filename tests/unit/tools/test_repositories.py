@@ -303,6 +303,7 @@ async def test_a_github_that_hangs_is_left(tmp_path: Path) -> None:
     async with ScriptedServer((REQUEST, STALL)) as server:
         wishes = {"github": "ada/kites", "address": server.url.removesuffix("/v1")}
         place = Place(tmp_path, timeout_s=0.2, environ={"GITHUB_TOKEN": TOKEN})
-        assert (await tools.use("repository", {"action": "log"}, wishes, place)).detail["kind"] == "timeout"
+        left = await tools.use("repository", {"action": "log"}, wishes, place)
+        assert left.detail == {"kind": "timeout", "service": "github"}
         unknown = await tools.use("repository", {"action": "log"}, wishes, Place(tmp_path))
         assert unknown.text == "repository: github: no key: $GITHUB_TOKEN is not set"

@@ -168,7 +168,7 @@ async def test_an_odd_answer_is_an_outcome(tmp_path: Path) -> None:
 
 async def test_a_service_that_hangs_is_left(tmp_path: Path) -> None:
     found, _ = await tavily(tmp_path, REQUEST, STALL, timeout_s=0.2)
-    assert (found.failed, found.detail["kind"]) == (True, "timeout")
+    assert (found.failed, found.detail) == (True, {"kind": "timeout", "service": "tavily"})
 
 
 async def test_no_key_no_question(tmp_path: Path) -> None:
