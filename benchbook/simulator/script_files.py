@@ -104,10 +104,10 @@ Steps = Annotated[tuple[Step, ...], Field(min_length=1)]
 
 
 class Entry(Spec):
-    """What the agents say in one case, named by its id or by a text that its first message holds."""
+    """What the agents say in one case, named by its id or by a text that its first message holds ("": any)."""
 
     case: str | None = Field(None, min_length=1)
-    match: str | None = Field(None, min_length=1)
+    match: str | None = None
     said: str = ""
     loop: bool = False
     agents: dict[str, Steps] = Field(min_length=1)

@@ -79,10 +79,12 @@ class Told:
 
 
 class Scripts:
-    """The scripts of a law, in their order. Raises PlanError and DatasetError where they can't be read."""
+    """The scripts of a law, in their order, but what asks for more (`said`) first. Raises PlanError and DatasetError
+    where they can't be read."""
 
     def __init__(self, paths: Sequence[str], folder: str) -> None:
-        self._entries = tuple(_entries(Path(folder) / path for path in paths))
+        entries = _entries(Path(folder) / path for path in paths)
+        self._entries = tuple(sorted(entries, key=lambda key: not key.said))
 
     def line(self, request: ModelRequest, prompt: str) -> Line | None:
         """The answer to a request, whose `prompt_key` is `prompt`; None where no entry has one."""
@@ -102,7 +104,7 @@ def _entries(paths: Iterable[Path]) -> Iterator[Key]:
         script = load_script(path)
         cases = prompts(script, path)
         for entry in script.entries:
-            case = entry.match or cases[entry.case or ""]
+            case = cases[entry.case] if entry.case is not None else entry.match or ""
             yield Key(entry, case, case.casefold(), entry.said.casefold())
 
 
@@ -179,7 +181,9 @@ def _placed(inside: str, told: Told) -> str:
     if read is None:
         return NOT_SEEN
     noun, number, pattern = read.groups()
-    text = {"case": told.case, "said": told.talk.said}.get(noun) or _observed(told.talk.seen, number)
+    text = (
+        _observed(told.talk.seen, number) if noun == "observation" else told.case if noun == "case" else told.talk.said
+    )
     found = re.search(pattern or r"(?s).*", text)
     return (found[found.re.groups and 1] if found else None) or NOT_SEEN
 

@@ -32,6 +32,7 @@ COUNTS = {
     "reasoning-tasks.yaml": 12,
     "summarization-tasks.json": 10,
     "instruction-following.yaml": 10,
+    "agent-tasks.yaml": 16,
 }
 FILE_FIELDS = {"name", "description", "version", "schema_version", "defaults", "metadata", "test_cases"}
 CASE_FIELDS = {
@@ -74,7 +75,7 @@ def test_ids_are_unique_over_all_datasets() -> None:
 @pytest.mark.parametrize(("data", "case"), CASES)
 def test_a_case_is_whole(data: dict[str, Any], case: dict[str, Any]) -> None:
     assert set(case) <= CASE_FIELDS
-    assert re.fullmatch(r"(cod|rea|sum|ins)-\d\d-[a-z0-9-]+", case["id"])
+    assert re.fullmatch(r"(cod|rea|sum|ins|agt)-\d\d-[a-z0-9-]+", case["id"])
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", case["category"])
     assert ("prompt" in case) != ("messages" in case)
     assert case.get("expected") or case.get("references")
@@ -94,7 +95,7 @@ def test_our_reader_finds_nothing_to_complain_about(path: str) -> None:
     assert read(ROOT / "datasets" / path).notes == ()
 
 
-def test_the_folder_stands_for_exactly_the_four() -> None:
+def test_the_folder_stands_for_exactly_these() -> None:
     assert {path.name for path in files([ROOT / "datasets"])} == set(COUNTS)
 
 

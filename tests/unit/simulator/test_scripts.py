@@ -29,11 +29,6 @@ SCRIPT: dict[str, Any] = {
     "entries": [
         {
             "case": "sum",
-            "said": "again",
-            "agents": {"clerk": [{"say": "I said it before: {{ said ~ [0-9]+$ }}."}]},
-        },
-        {
-            "case": "sum",
             "agents": {
                 "clerk": [
                     {"say": "Both.", "calls": [{"name": "add", "arguments": {"a": 1}}, {"name": "add"}], "ttft_ms": 7},
@@ -44,6 +39,11 @@ SCRIPT: dict[str, Any] = {
                 "planner": [{"plan": {"steps": [{"task": "{{ case }}"}]}}],
                 "default": [{"say": "3"}],
             },
+        },
+        {
+            "case": "sum",
+            "said": "again",
+            "agents": {"clerk": [{"say": "I said it before: {{ said ~ [0-9]+$ }}."}]},
         },
         {"match": "MAD", "loop": True, "agents": {"clerk": [{"say": "a"}, {"calls": [{"name": "gone"}]}]}},
     ],
