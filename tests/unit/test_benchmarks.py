@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cassettes, figures, measuring
+from benchmarks import agents, cassettes, figures, measuring
 from benchmarks.accuracy import Joined, _figures, _join, _judge
 from tests.documented import ROOT
 
@@ -111,3 +111,15 @@ def test_offsets_are_held_against_each_other_stream_by_stream(capsys: pytest.Cap
     assert capsys.readouterr().out.split() == ["few", "1.000", "n", "<", "299", "-4.000"]
     cassettes.line("many", range(0, 300_000_000, 1_000_000))
     assert capsys.readouterr().out.split() == ["many", "149.500", "297.000", "299.000"]
+
+
+def test_a_row_that_breaks_the_law_is_named() -> None:
+    span = {"span_id": "m", "parent_id": None, "kind": "model", "name": "m", "started_ns": 10, "ended_ns": 40}
+    parts = dict.fromkeys(("tool_ms", "human_wait_ms", "rate_limit_wait_ms"), 0.0)
+    row = {"trial_id": "t", "started_ns": 0, "ended_ns": 100, "model_ms": 30e-6, "orchestration_ms": 70e-6, **parts}
+    assert list(agents._broken(row, [span])) == []
+    assert list(agents._broken({**row, "model_ms": 31e-6}, [span])) == ["t: model_ms is 3.1e-05, its spans say 30 ns"]
+
+
+def test_how_many_trials_there_were_at_a_time() -> None:
+    assert agents._most_at_once([(0, 10), (5, 15), (10, 20), (12, 13)]) == 3

@@ -1,0 +1,276 @@
+"""How true is the breakdown of agents' time, and what does measuring them cost? The real stages, simulated models.
+
+    python benchmarks/agents.py                          all three parts
+    python benchmarks/agents.py --only recovery --repeats 10 --unit 50
+
+    recovery   agents, teams and workflows whose every delay is known (`agent_cases.py`): stored parts of the wall time
+               beside the known ones. Errors hold the simulator's lateness and what it takes to send and receive.
+    overhead   an agent at a simulator that answers at once: the bare Strands agent with the official client as a user
+               writes it, and the same agent under `benchbook`, in turn, on one core and one kind of event loop. Wall
+               time is the median; processor time is of the process, less that of a run of one. The difference is ours.
+    crowd      100 agents and teams at a time; the law is checked anew on every stored row.
+
+Exit code 1 if the median error of any part is more than 5 ms, or if the law is broken on any row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchbook.measure.breakdown import breakdown_ns
+from benchbook.records import Span
+from benchbook.results import journal
+from benchbook.results.store import read_table
+from benchbook.runner.loops import loop_factory
+from benchbook.stages import Job
+from benchbook.stages.execute import execute
+from benchbook.stages.store import store
+from benchmarks.agent_cases import CASES, KNOWN, TEAMS, WORKLOADS, Story
+from benchmarks.figures import at, print_table, shown
+from benchmarks.measuring import CLIENT_CORE, host_facts, pinned, serving
+from benchmarks.waiting import teaching
+
+PARTS = ("model_ms", "tool_ms", "human_wait_ms", "rate_limit_wait_ms")
+MOST_ERROR_MS = 5.0
+"""No further from the known delays may a part's median be."""
+Row = Mapping[str, Any]
+
+
+def main() -> int:
+    """Measure, print, and say whether the limits are kept."""
+    asked = _arguments()
+    print(host_facts())
+    codes = []
+    with tempfile.TemporaryDirectory() as folder, teaching():
+        for name in asked.only:
+            print(f"\n{name}")
+            codes.append(PARTS_OF_IT[name](asked, Path(folder) / name))
+    return max(codes)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = lambda text: text.split(",")  # noqa: E731
+    parser.add_argument("--only", type=names, default=list(PARTS_OF_IT), metavar="NAMES", help="parts, with commas")
+    parser.add_argument("--repeats", type=int, default=20, metavar="N", help="recovery: trials of each case (20)")
+    parser.add_argument("--unit", type=float, default=20.0, metavar="MS", help="recovery: the unit of all delays (20)")
+    parser.add_argument("--calls", type=int, default=200, metavar="N", help="overhead: agents of a round (200)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="overhead: rounds (5)")
+    parser.add_argument("--agents", type=int, default=100, metavar="N", help="crowd: agents at a time (100)")
+    return parser.parse_args()
+
+
+# ---------------------------------------------------------------- recovery
+
+
+def recovery(asked: argparse.Namespace, folder: Path) -> int:
+    """Stored parts beside the known ones."""
+    story = Story(folder, asked.unit, repetitions=asked.repeats)
+    with _served(story) as served:
+        trials, _ = _stored(served)
+    print(f"unit {asked.unit:g} ms; {asked.repeats} trials of each; error = stored - known, of each trial\n")
+    lines, worst = [], 0.0
+    for (workload, case), known in KNOWN.items():
+        if workload not in WORKLOADS:
+            continue
+        mine = [row for row in trials if (row["workload"], row["test_id"]) == (workload, case)]
+        for column in (*PARTS, "effort_ms", "critical_path_ms"):
+            wanted = known.get(column, 0) * asked.unit
+            off = [row[column] - wanted for row in mine]
+            if wanted or any(off):
+                lines.append([workload, case, column, f"{wanted:g}", *_spread(off)])
+            if column in PARTS:
+                worst = max(worst, abs(statistics.median(off)))
+        rest = [row["orchestration_ms"] for row in mine]
+        lines.append([workload, case, "orchestration_ms", "-", *_spread(rest)])
+    print_table(("workload", "case", "column", "known ms", "error p50 ms", "least", "most"), lines)
+    kept = worst <= MOST_ERROR_MS
+    print(
+        f"\nlargest median error of a part: {worst:.2f} ms, limit {MOST_ERROR_MS:g} ms: {'kept' if kept else 'MISSED'}"
+    )
+    return int(not kept)
+
+
+def _spread(values: Sequence[float]) -> list[str]:
+    return [f"{statistics.median(values):.2f}", f"{min(values):.2f}", f"{max(values):.2f}"]
+
+
+# ---------------------------------------------------------------- overhead
+
+
+def overhead(asked: argparse.Namespace, folder: Path) -> int:
+    """An agent's time and processor time with us and without."""
+    lines = []
+    for case, models, tools in (("answer", 1, 0), ("in-turn", 3, 2)):
+        story = Story(folder / case, 0.0, workloads=("agent",), cases=(case,))
+        with _served(story) as served:
+            clients: dict[str, Callable[[int], list[float]]] = {
+                "Strands, bare": lambda n, at=served, of=case: _bare(at.base_url, CASES[of], n),
+                "Strands, under benchbook": lambda n, at=served: _ours(at, n),
+            }
+            walls: dict[str, list[float]] = {name: [] for name in clients}
+            costs: dict[str, list[float]] = {name: [] for name in clients}
+            for number in range(asked.rounds + 1):
+                for name, client in clients.items():
+                    wall, cost = _round(client, asked.calls)
+                    if number:  # the first round warms
+                        walls[name].append(wall)
+                        costs[name].append(cost)
+        found = {name: (statistics.median(walls[name]), statistics.median(costs[name])) for name in clients}
+        bare, ours = found.values()
+        found["our share"] = ours[0] - bare[0], ours[1] - bare[1]
+        lines += [
+            [case, f"{models} + {tools}", name, *(f"{one:.2f}" for one in (*pair, pair[0] / models, pair[1] / models))]
+            for name, pair in found.items()
+        ]
+    print(f"{asked.calls} agents one after the other, {asked.rounds} rounds of each in turn; medians\n")
+    header = ("case", "models + tools", "client", "wall ms", "cpu ms", "wall ms/model call", "cpu ms/model call")
+    print_table(header, lines)
+    return 0
+
+
+def _round(client: Callable[[int], list[float]], calls: int) -> tuple[float, float]:
+    """Median wall time of an agent, ms, and processor time of one, ms."""
+    with pinned(CLIENT_CORE):
+        before = time.process_time()
+        client(1)
+        between = time.process_time()
+        walls = client(calls)
+        used = time.process_time() - between - (between - before)
+    return statistics.median(walls), 1e3 * used / (calls - 1)
+
+
+def _ours(story: Story, calls: int) -> list[float]:
+    story = replace(story, repetitions=calls)
+    job = Job(plan=str(story.write()), results=str(story.results))
+    done = execute(job)
+    trials = list(journal.read_run(story.results, done.run_id).trials())
+    _require_success([trial.error_message for trial in trials if trial.status != "success"])
+    return [(trial.ended_ns - trial.started_ns) / 1e6 for trial in trials]
+
+
+def _bare(base_url: str, prompt: str, calls: int) -> list[float]:
+    """The same agent as a user of Strands writes it: a client for all, an agent object for each."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_bare_agents(base_url, prompt, calls))
+
+
+async def _bare_agents(base_url: str, prompt: str, calls: int) -> list[float]:
+    import openai
+    import strands
+    from strands.models.openai import OpenAIModel
+
+    @strands.tool(name="wait")
+    async def waiting(ms: float, together: int = 1) -> str:  # noqa: ARG001
+        """Waits for so many milliseconds."""
+        await asyncio.sleep(ms / 1e3)
+        return f"waited {ms:g} ms"
+
+    said = TEAMS["agent"]["members"][0]
+    system = f"You are {said['name']}, {said['role']}.\nYour goal: {said['goal']}"
+    walls = []
+    async with openai.AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0) as client:
+        for _ in range(calls):
+            begun_ns = time.monotonic_ns()
+            model = OpenAIModel(client=client, model_id="sim-openai")
+            agent = strands.Agent(model=model, system_prompt=system, tools=[waiting], callback_handler=None)
+            result = await agent.invoke_async(prompt)
+            walls.append((time.monotonic_ns() - begun_ns) / 1e6)
+            _require_success([result.stop_reason] if result.stop_reason != "end_turn" else [])
+    return walls
+
+
+# ---------------------------------------------------------------- crowd
+
+
+def crowd(asked: argparse.Namespace, folder: Path) -> int:
+    """Many at a time, and the law on every stored row."""
+    workloads, cases = ("agent", "multi_agent"), ("in-turn", "at-once")
+    story = Story(folder, 250.0, workloads=workloads, cases=cases, repetitions=asked.agents, concurrency=asked.agents)
+    with _served(story) as served:
+        trials, spans = _stored(served)
+    by_trial: dict[str, list[Row]] = {row["trial_id"]: [] for row in trials}
+    for span in spans:
+        by_trial[span["trial_id"]].append(span)
+    broken = [why for row in trials for why in _broken(row, by_trial[row["trial_id"]])]
+    most = _most_at_once([(row["started_ns"], row["ended_ns"]) for row in trials])
+    print(f"unit {story.unit_ms:g} ms; {len(trials)} trials, {len(spans)} spans, at most {most} trials at a time")
+    print(f"rows on which the law is broken: {len(broken)} of {len(trials)} {broken[:1] or ''}\n")
+    lines = []
+    for column in (*PARTS[:2], "orchestration_ms"):
+        off = [row[column] - KNOWN[row["workload"], row["test_id"]].get(column, 0) * story.unit_ms for row in trials]
+        lines.append([column, *(shown(at(off, q)) for q in (0.5, 0.95)), f"{max(off):.2f}"])
+    print_table(("error ms (orchestration: its time)", "p50", "p95", "most"), lines)
+    return int(bool(broken))
+
+
+def _broken(row: Row, spans: Sequence[Row]) -> Iterator[str]:
+    """What contradicts the law on a row: its parts against its stored spans, and against its wall time."""
+    wall = row["started_ns"], row["ended_ns"]
+    found = [
+        Span(one["span_id"], one["parent_id"], one["kind"], one["name"], one["started_ns"], one["ended_ns"])
+        for one in spans
+    ]
+    parts = breakdown_ns(wall, found)
+    if sum(parts.values()) != wall[1] - wall[0] or min(parts.values()) < 0:
+        yield f"{row['trial_id']}: {parts} of {wall[1] - wall[0]} ns"
+    for kind, time_ns in parts.items():
+        if row[f"{kind}_ms"] != time_ns / 1e6:
+            yield f"{row['trial_id']}: {kind}_ms is {row[f'{kind}_ms']}, its spans say {time_ns} ns"
+
+
+def _most_at_once(intervals: Sequence[tuple[int, int]]) -> int:
+    edges = sorted([(start, 1) for start, _ in intervals] + [(end, -1) for _, end in intervals])
+    here = most = 0
+    for _, step in edges:
+        here += step
+        most = max(most, here)
+    return most
+
+
+# ---------------------------------------------------------------- runs
+
+
+@contextmanager
+def _served(story: Story) -> Iterator[Story]:
+    """The story with a simulator on a core of its own."""
+    story.write()
+    with serving(story.folder / "profile.json") as server:
+        yield replace(story, base_url=f"{server.address}/v1")
+
+
+def _stored(story: Story) -> tuple[list[Row], list[Row]]:
+    """Run and store it; rows of trials and of spans."""
+    job = Job(plan=str(story.write()), results=str(story.results))
+    with pinned(CLIENT_CORE):
+        done = execute(job)
+    store(job, done.run_id)
+    trials, spans = (read_table(story.results, name, [done.run_id])[0].to_pylist() for name in ("trials", "spans"))
+    _require_success([row["error_message"] for row in trials if row["status"] != "success"])
+    return trials, spans
+
+
+def _require_success(failed: Sequence[Any]) -> None:
+    """Ends the benchmark where something failed: then there is nothing to compare."""
+    if failed:
+        sys.exit(f"{len(failed)} failed: {failed[0]}")
+
+
+PARTS_OF_IT: Mapping[str, Callable[[argparse.Namespace, Path], int]] = {
+    "recovery": recovery,
+    "overhead": overhead,
+    "crowd": crowd,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
