@@ -185,7 +185,7 @@ def test_a_supervisors_workers_are_handoffs_side_by_side(trials: dict[str, Trial
     assert {finder.parent_id, adder.parent_id} == {span.span_id for span in handoffs}
     assert around(trial, of(trial, "tool")[0]) == ["round", "agent", "handoff", "round", "agent"]
     assert [call.agent for call in trial.calls].count("finder") == 2
-    assert trial.end_state["turns"] == ["lead", "finder", "adder"]
+    assert trial.end_state["worked"] == ["lead", "finder", "adder"]
     assert trial.end_state["handoffs"] == ["lead -> finder", "lead -> adder"]
     assert trial.end_state["answered_by"] == ["lead"]
     assert trial.reported["sdk_tokens_out"] == sum(call.usage.output or 0 for call in trial.calls)
@@ -205,7 +205,7 @@ def test_a_graphs_branches_run_side_by_side_and_a_closed_way_is_not_taken(trials
     for name, node in nodes.items():
         assert [span.parent_id for span in of(trial, "agent", name)] == [node.span_id]
     assert trial.end_state["answered_by"] == ["join"]
-    assert trial.reported["sdk_turns"] == 4
+    assert trial.reported["sdk_nodes"] == 4
     assert trial.reported["sdk_team_ms"] >= 0
 
 

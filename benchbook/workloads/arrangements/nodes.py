@@ -1,4 +1,4 @@
-"""Strands' node hooks as `node` spans: one member's turn in a graph or swarm, from before it to after it.
+"""Strands' node hooks as `node` spans: one member's invocation in a graph or swarm, from before it to after it.
 
 Ways that were taken on to a node (a graph's edges) become `handoff` spans: from the end of the node that they come
 from to the beginning of the one that they lead to.

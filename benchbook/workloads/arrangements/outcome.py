@@ -11,11 +11,11 @@ from benchbook.workloads.team.work import Reached, Work
 
 
 def course(spans: Iterable[Span]) -> dict[str, Any]:
-    """The members in order of their turns, and the handoffs that came about, in order of time."""
+    """The members in order of their work, and the handoffs that came about, in order of time."""
     every = tuple(spans)
     handoffs = [span.detail for span in every if span.kind == "handoff" and span.status == "ok"]
     return {
-        "turns": [span.agent for span in every if span.kind == "agent"],
+        "worked": [span.agent for span in every if span.kind == "agent"],
         "handoffs": [f"{detail['from']} -> {detail['to']}" for detail in handoffs],
     }
 
@@ -28,7 +28,7 @@ def answer_of(work: Work, texts: Mapping[str, str]) -> Reached:
     return Reached(text="\n\n".join(texts.values()), end_state={"answered_by": list(texts)})
 
 
-def sdk_figures(result: Any, turns: int) -> Mapping[str, float]:
+def sdk_figures(result: Any, nodes: int) -> Mapping[str, float]:
     """What a graph's or swarm's result says of itself: a cross-check, never a metric. Its nodes' times are whole ms and
     add up past the wall where nodes run side by side; a node that ran twice is in there once."""
     usage = result.accumulated_usage
@@ -38,5 +38,5 @@ def sdk_figures(result: Any, turns: int) -> Mapping[str, float]:
         "sdk_team_latency_ms": float(result.accumulated_metrics["latencyMs"]),
         "sdk_team_tokens_in": float(usage["inputTokens"]),
         "sdk_team_tokens_out": float(usage["outputTokens"]),
-        "sdk_turns": float(turns),
+        "sdk_nodes": float(nodes),
     }

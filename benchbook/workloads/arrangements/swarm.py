@@ -1,7 +1,7 @@
 """A swarm: whoever works hands the task to another member by a tool call of Strands' own, until one just answers.
 
-Each turn begins anew with the task, the message handed over and what was shared. A handoff is the tool call; the
-member that made it ends its turn first.
+Each invocation begins anew with the task, the message handed over and what was shared. A handoff is the tool call; the
+member that made it ends its invocation first.
 """
 
 from __future__ import annotations

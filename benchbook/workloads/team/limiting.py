@@ -1,8 +1,8 @@
 """Limits of a team and of its members, looked at before each model call and handoff.
 
-A limit of the team's ends the trial; a member's own ends that member's turn, and the others go on. Tokens and money
-are those of calls that are over and decoded: the call that passes a limit is the last one, and nothing waits for calls
-that others have under way.
+A limit of the team's ends the trial; a member's own ends that member's invocation, and the others go on. Tokens and
+money are those of calls that are over and decoded: the call that passes a limit is the last one, and nothing waits for
+calls that others have under way.
 """
 
 from __future__ import annotations

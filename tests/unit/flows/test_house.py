@@ -49,11 +49,13 @@ def test_dvc_watches_the_default_plans_datasets(
     assert deps == listed
 
 
-def test_dvc_watches_prices_and_simulator(stages: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dvc_watches_prices_teams_and_simulator(stages: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    execute = load_plan("params.yaml").execute
+    spec = load_plan("params.yaml")
+    execute = spec.execute
+    teams = {team.path for group in spec.teams.values() for team in group}
     prices = {target.price.partition("#")[0] for target in execute.targets if target.price}
-    assert {*prices, execute.simulator} <= set(stages["execute"]["deps"])
+    assert {*prices, *teams, execute.simulator} <= set(stages["execute"]["deps"])
 
 
 def test_runs_are_appended_and_never_replaced(stages: dict[str, Any]) -> None:
