@@ -9,6 +9,7 @@ another session in the same folder.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -35,6 +36,7 @@ from benchbook.runner.preflight import Unit, reachable, skip_reasons
 from benchbook.runner.progress import Progress
 from benchbook.runner.provenance import harness, provenance
 from benchbook.runner.simulated import StandIns, addressed, stand_ins
+from benchbook.runner.teams import require_ready
 from benchbook.runner.worker import Assignment
 from benchbook.stats.calibration import Calibration
 
@@ -102,6 +104,7 @@ class Session:
         providers = {target.name: open_provider(target) for target in targets}
         for provider in providers.values():
             provider.check()
+        require_ready(self._plan.spec, os.environ)
         transport = Transport()
         try:
             if self._orders.preflight:

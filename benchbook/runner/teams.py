@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from benchbook.config import PlanSpec
 from benchbook.errors import PlanError
 from benchbook.providers.capabilities import Capabilities
-from benchbook.records import TEAM_WORKLOADS, Member, PlannedTrial, Target, Team
+from benchbook.records import TEAM_WORKLOADS, Member, PlannedTrial, Target, Team, ToolUse
 
 HANDS_OVER = ("supervisor", "swarm")
 """Kinds of teams whose members call tools even where none is named: that is how they pass work on."""
@@ -59,6 +59,22 @@ def require_tools(spec: PlanSpec) -> None:
             _require_known(team, member)
         if team.kind in HANDS_OVER:
             _require_distinct(team)
+
+
+def require_ready(spec: PlanSpec, environ: Mapping[str, str]) -> None:
+    """Raise PlanError where a member's tool lacks what it needs on this machine: a folder, a repository, a key."""
+    for team in every_team(spec):
+        for member in team.members:
+            for use in member.tools:
+                _require_ready(f"{team.path}: member {member.name}, tool {use.name}", use, environ)
+
+
+def _require_ready(where: str, use: ToolUse, environ: Mapping[str, str]) -> None:
+    from benchbook.tools import lacking
+
+    missing = lacking(use.name, use.settings, environ)
+    if missing is not None:
+        raise PlanError(where, missing, "provide it, or change the tool's settings")
 
 
 def _require_known(team: Team, member: Member) -> None:

@@ -64,6 +64,10 @@ class Tool(Protocol):
     Input: type[BaseModel]
     Settings: type[BaseModel]
 
+    def lacking(self, settings: Any, environ: Mapping[str, str]) -> str | None:
+        """What it needs and does not have here: a folder, a repository, a key. None: it can be used."""
+        ...
+
     async def run(self, asked: Any, settings: Any, place: Place) -> Outcome: ...
 
 
@@ -93,6 +97,11 @@ def configured(name: str, settings: Mapping[str, Any]) -> BaseModel:
     except ValidationError as error:
         known = ", ".join(module.Settings.model_fields) or "none"
         raise PlanError(f"tool {name}, settings", _first(error), f"it has: {known}") from None
+
+
+def lacking(name: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    """What a tool needs and does not have here, or None. Raises PlanError for settings that are wrong."""
+    return tool(name).lacking(configured(name, settings), environ)
 
 
 async def use(name: str, arguments: Mapping[str, Any] | str, settings: Mapping[str, Any], place: Place) -> Outcome:

@@ -89,6 +89,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def lacking(_settings: Settings, _environ: Mapping[str, str]) -> None:
+    """Nothing."""
+
+
 async def run(asked: Input, _settings: Settings, place: Place) -> Outcome:
     """Raises ToolError where it can't be drawn or written."""
     png, svg = await _drawn(asked, place)

@@ -7,7 +7,7 @@ are walked without following links. Nothing runs on the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -52,6 +52,11 @@ class Settings(BaseModel):
     write_bytes: int = Field(200_000, ge=0, le=50_000_000)
     answer_chars: int = Field(12_000, ge=200, le=200_000)
     hits: int = Field(40, ge=1, le=500)
+
+
+def lacking(settings: Settings, _environ: Mapping[str, str]) -> str | None:
+    """The folder."""
+    return inside.no_folder(settings.folder)
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:

@@ -29,6 +29,11 @@ class Found:
     changed_ns: int
 
 
+def no_folder(path: str) -> str | None:
+    """What is missing where a path is no folder, in words; None where it is one."""
+    return None if Path(path).is_dir() else f"the folder {path} is not there"
+
+
 def parts(path: str) -> tuple[str, ...]:
     """The names of a relative path. Raises ToolError for one that is absolute, climbs, or can't be a path."""
     if not path.strip() or len(path) > LONGEST_PATH or "\0" in path or not path.isprintable():
@@ -79,8 +84,8 @@ def walk(folder: Path) -> list[Found]:
 
     Raises ToolError where the folder is not there or holds too many files.
     """
-    if not folder.is_dir():
-        raise ToolError(f"the folder {folder} is not there")
+    if missing := no_folder(str(folder)):
+        raise ToolError(missing)
     found = sorted(_below(str(folder), ()), key=lambda file: file.path)
     if len(found) > MOST_FILES:
         raise ToolError(f"the folder {folder} holds more than {MOST_FILES:,} files")

@@ -6,6 +6,7 @@ system lacks a layer the tool refuses, unless the settings name that layer as on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,6 +49,13 @@ class Settings(BaseModel):
     address: str = Field("https://api.e2b.app", pattern=r"^https?://[^\s@]+$")
     domain: str = Field("e2b.app", pattern=r"^[\w.-]+$")
     host: str = Field("https://49999-{id}.{domain}", pattern=r"^https?://[^\s@]+$")
+
+
+def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """The key of a remote one."""
+    if settings.remote is None or environ.get(settings.key_env, "").strip():
+        return None
+    return f"no key: ${settings.key_env} is not set"
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:

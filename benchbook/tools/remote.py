@@ -76,9 +76,9 @@ class Service:
 
 def service(name: str, base: str, key_env: str, place: Place, key_field: str = "") -> Service:
     """A service that can be asked. Raises ToolError without its key, and for an address that would show the key."""
-    key = place.environ.get(key_env, "").strip()
-    if not key:
-        raise ToolError(f"{name}: no key: ${key_env} is not set", kind="no_key", service=name)
+    if missing := without_key(key_env, place.environ):
+        raise ToolError(f"{name}: {missing}", kind="no_key", service=name)
+    key = place.environ[key_env].strip()
     return reached(Service(name, base, key, place.timeout_s, key_field))
 
 
@@ -88,6 +88,11 @@ def reached(service: Service) -> Service:
         told = f"{service.name}: a key is sent over https:// only, not to {service.base}"
         raise ToolError(told, kind="bad_request", service=service.name)
     return service
+
+
+def without_key(key_env: str, environ: Mapping[str, str]) -> str | None:
+    """What is missing where the variable is not set."""
+    return None if environ.get(key_env, "").strip() else f"no key: ${key_env} is not set"
 
 
 def document(service: Service, body: bytes) -> Any:

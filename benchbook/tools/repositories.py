@@ -7,14 +7,15 @@ clone, or a file as `git fast-export` writes it; `github` names `owner/name`, re
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchbook.errors import ToolError
-from benchbook.tools import Outcome, Place, inside
+from benchbook.tools import Outcome, Place, inside, remote
 
 NAME = "repository"
 DESCRIPTION = (
@@ -85,6 +86,13 @@ class Repository(Protocol):
     async def log(self, asked: Asked) -> Sequence[Commit]: ...
 
     async def diff(self, since: str, asked: Asked) -> str: ...
+
+
+def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """The token, or the clone."""
+    if settings.github:
+        return remote.without_key(settings.token_env, environ)
+    return None if Path(settings.clone).exists() else f"the clone {settings.clone} is not there"
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:

@@ -14,7 +14,7 @@ from typing import Literal, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchbook.tools import Outcome, Place
+from benchbook.tools import Outcome, Place, inside, remote
 
 NAME = "search"
 DESCRIPTION = (
@@ -69,6 +69,13 @@ class SearchProvider(Protocol):
     async def find(self, query: str, count: int) -> list[Hit]:
         """At most `count` hits, best first; none is no failure. Raises ToolError or ProviderError."""
         ...
+
+
+def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """The folder, or the key."""
+    if settings.provider == "library":
+        return inside.no_folder(settings.folder)
+    return remote.without_key(settings.key_env, environ)
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:

@@ -56,6 +56,12 @@ class Settings(BaseModel):
     memory_mb: int = Field(256, ge=32, le=65_536)
 
 
+def lacking(settings: Settings, _environ: Mapping[str, str]) -> str | None:
+    """The folder, or a table's file."""
+    files = _files(settings)
+    return files.removeprefix("sql: ") if isinstance(files, str) else None
+
+
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:
     """The outcome's text is the table, or what DuckDB says is wrong; `detail` has the number of rows shown."""
     files = await asyncio.to_thread(_files, settings)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from benchbook.errors import PlanError
 from benchbook.records import Call, Span, Trial
 from benchbook.stages.execute import execute
 from tests.conftest import TARGETS, Bench
@@ -74,6 +75,23 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
     bench.execute = {"workloads": ["agent"], "teams": teams, "repetitions": 1, "warmup": 0}
     execute(bench.job())
     return bench.trials()
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        ({"folder": "none"}, "the folder none is not there"),
+        ({"provider": "tavily", "key_env": "NO_SUCH_KEY"}, r"no key: \$NO_SUCH_KEY is not set"),
+    ],
+)
+def test_a_tool_that_could_never_work_is_found_before_the_run(
+    bench: Bench, settings: dict[str, Any], missing: str
+) -> None:
+    member = {**TEAM["members"][0], "tools": [{"name": "search", "settings": settings}]}  # type: ignore[index]
+    bench.execute = {"workloads": ["agent"], "teams": write_team(bench, {**TEAM, "members": [member]})}
+    with pytest.raises(PlanError, match=f"member solo, tool search: {missing}; provide it, or change"):
+        execute(bench.job())
+    assert not bench.run_ids()
 
 
 def of(trials: list[Trial], case: int, wire: str | None = None) -> list[Trial]:

@@ -93,3 +93,34 @@ def test_failure_is_one_line_of_bounded_length() -> None:
 
 def test_place_keeps_its_keys_to_itself(tmp_path: Path) -> None:
     assert "secret" not in repr(Place(tmp_path, environ={"KEY": "secret"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "missing"),
+    [
+        ("chart", {}, None),
+        ("python", {}, None),
+        ("python", {"remote": "e2b"}, "no key: $E2B_API_KEY is not set"),
+        ("search", {"folder": "."}, None),
+        ("search", {"folder": "none"}, "the folder none is not there"),
+        ("search", {"provider": "tavily"}, "no key: $TAVILY_API_KEY is not set"),
+        ("search", {"provider": "tavily", "key_env": "SET"}, None),
+        ("documents", {"folder": "none"}, "the folder none is not there"),
+        ("documents", {"folder": "."}, None),
+        ("repository", {"clone": "none"}, "the clone none is not there"),
+        ("repository", {"github": "ada/kites"}, "no key: $GITHUB_TOKEN is not set"),
+        ("repository", {"github": "ada/kites", "token_env": "SET"}, None),
+        ("sql", {"folder": "none"}, "none: no such folder"),
+        (
+            "sql",
+            {"folder": ".", "tables": {"t": "t.csv"}},
+            "table t: t.csv is no file in . that can be read as a table",
+        ),
+        ("sql", {"folder": "."}, None),
+    ],
+)
+def test_what_a_tool_lacks_is_known_before_a_run(
+    name: str, settings: dict[str, Any], missing: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert tools.lacking(name, settings, {"SET": "a-key", "E2B_API_KEY": " "}) == missing
