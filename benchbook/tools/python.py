@@ -107,7 +107,8 @@ def _reason(report: door.Report, job: door.Job) -> str:
     if report.ended == "time":
         return f"stopped after {job.time_s:g} s, its time limit"
     if report.ended == "disk":
-        return f"stopped: it wrote more than {job.disk_mb} MB or {job.most_files} files, and what it wrote is removed"
+        most = f"more than {job.disk_mb} MB or {job.most_files} files"
+        return f"stopped: it wrote {most}, or a folder that can't be looked through; its files are removed"
     if report.printed >= job.file_mb << 20:
         return f"stopped: it printed more than {job.file_mb} MB"
     if report.ended == "signal":

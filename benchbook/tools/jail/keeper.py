@@ -40,7 +40,7 @@ _UNCONFINED = 97
 
 @dataclass(slots=True)
 class _Running:
-    """A job as its keeper sees it. ended_by: why it was killed, empty while it wasn't."""
+    """A job as its keeper sees it. output: the inode of what it prints to; ended_by: why it was killed, if it was."""
 
     pid: int
     handle: int
@@ -51,8 +51,10 @@ class _Running:
     most_files: int
     most_bytes: int
     before: scratch.Seen
+    old: list[str]
     began_ns: int
     looked_ns: int
+    output: int
     ended_by: str = ""
 
 
@@ -96,6 +98,7 @@ class Keeper:
     def _start(self, order: Mapping[str, Any], output: int, report: socket.socket) -> None:
         folder = order["folder"]
         before = scratch.look(folder, order["most_files"])[0] if folder else {}
+        old = os.listdir(folder) if folder else []
         reader, writer = os.pipe()
         began_ns = monotonic_ns()
         pid = os.fork()
@@ -112,8 +115,10 @@ class Keeper:
             most_files=order["most_files"] + len(before),
             most_bytes=order["disk_mb"] << 20,
             before=before,
+            old=old,
             began_ns=began_ns,
             looked_ns=began_ns,
+            output=os.fstat(output).st_ino,
         )
         self._running[job.handle] = self._running[report.fileno()] = job
         self._poll.register(job.handle, select.POLLIN)
@@ -162,7 +167,8 @@ class Keeper:
                 self._kill(job, "time")
             elif job.folder and now_ns - job.looked_ns >= _LOOK_NS:
                 job.looked_ns = now_ns
-                if _too_much(job, *scratch.look(job.folder, job.most_files)):
+                unnamed = scratch.unnamed_bytes(job.pid, job.output)
+                if _too_much(job, *scratch.look(job.folder, job.most_files), unnamed):
                     self._kill(job, "disk")
 
     def _kill(self, job: _Running, why: str) -> None:
@@ -188,7 +194,7 @@ class Keeper:
             ended = job.ended_by or "refused"
         elif ended == "disk" or _too_much(job, after, too_many):
             ended = "disk"
-            after = scratch.without(job.folder, after, scratch.written(job.before, after))
+            after = scratch.without(job.folder, after, scratch.written(job.before, after), job.old)
         answer = {
             **facts,
             "ended": ended,
@@ -221,8 +227,8 @@ class Keeper:
                 os.waitpid(job.pid, 0)
 
 
-def _too_much(job: _Running, seen: scratch.Seen, too_many: bool) -> bool:  # noqa: FBT001 - as `look` says it
-    grown = sum(size for size, _ in seen.values()) - sum(size for size, _ in job.before.values())
+def _too_much(job: _Running, seen: scratch.Seen, too_many: bool, unnamed: int = 0) -> bool:  # noqa: FBT001 - as `look` says it
+    grown = unnamed + sum(size for size, _ in seen.values()) - sum(size for size, _ in job.before.values())
     return too_many or grown > job.most_bytes
 
 

@@ -137,6 +137,23 @@ for n in range(1, 32):
     except OSError: pass
 while True: time.sleep(1)
 """
+DEEP = """
+import os
+for n in range(40):
+    os.mkdir('d' * 200)
+    os.chdir('d' * 200)
+open('hidden', 'wb').write(bytes(1 << 10))
+"""
+UNNAMED = """
+import os
+files = []
+while True:
+    files.append(open('f', 'wb', buffering=0))
+    os.unlink('f')
+    files[-1].write(bytes(1 << 19))
+    if len(files) == 9: break
+while True: pass
+"""
 LIMITED = {
     "memory": (MEMORY, {"memory_mb": 64}, "MemoryError", "error"),
     "one large piece": ("bytearray(1 << 40)", {}, "MemoryError", "error"),
@@ -148,6 +165,8 @@ LIMITED = {
     "a large file": ("open('a', 'wb').write(bytes(2 << 20))", {"disk_mb": 1}, "File too large", "error"),
     "files": ("for n in range(9): open(str(n), 'wb').write(bytes(1 << 19))", {"disk_mb": 1}, "than 1 MB", "disk"),
     "many files": ("for n in range(99): open(str(n), 'w')", {"files": 50}, "50 files", "disk"),
+    "too deep to be seen": (DEEP, {}, "a folder that can't be looked through", "disk"),
+    "files without a name": (UNNAMED, {"disk_mb": 1}, "than 1 MB", "disk"),
     "output": ("while True: print('x' * 1000)", {"disk_mb": 1}, "stopped: it printed more than 1 MB", "error"),
     "a crash": ("import ctypes; ctypes.string_at(0)", {}, "ended by signal 11", "error"),
 }
