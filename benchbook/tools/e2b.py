@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbook.errors import ToolError
-from benchbook.tools import Outcome, Place, remote
+from benchbook.tools import Outcome, Place, failure, remote
 
 if TYPE_CHECKING:
     from benchbook.tools.python import Settings
@@ -42,8 +42,10 @@ async def run(code: str, settings: Settings, place: Place) -> Outcome:
     executor = remote.Service(_NAME, sandbox.host, sandbox.token, place.timeout_s, "x-access-token")
     try:
         answer = await remote.reached(executor).post("/execute", {"code": code, "language": "python"})
-    except ToolError:
+    except ToolError as error:
         await _ended(api, sandbox)
+        if error.kind == "timeout":
+            return failure("timeout", f"python: {error}")  # the script's own, most likely: no use in another try
         raise
     await _ended(api, sandbox)
     return _outcome(answer, settings.output_bytes)

@@ -81,10 +81,9 @@ async def test_an_odd_sandbox_is_not_asked(said: bytes, tmp_path: Path) -> None:
 
 
 async def test_a_script_that_hangs_is_left(tmp_path: Path) -> None:
-    """At the limit nothing more is waited for: the sandbox ends by its own timeout."""
-    outcome, requests = await e2b(tmp_path, (REQUEST, MADE), (REQUEST, STALL), (REQUEST, ENDED), timeout_s=0.3)
-    assert (outcome.failed, outcome.detail["kind"]) == (True, "timeout")
-    assert len(requests) == 2
+    """It is the script's own doing, so the service is not named as what failed."""
+    outcome, _ = await e2b(tmp_path, (REQUEST, MADE), (REQUEST, STALL), (REQUEST, ENDED), timeout_s=0.3)
+    assert (outcome.failed, outcome.detail) == (True, {"kind": "timeout"})
 
 
 async def test_no_key_no_sandbox(tmp_path: Path) -> None:
