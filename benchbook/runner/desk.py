@@ -34,6 +34,7 @@ class Desk:
         self._outbox = Outbox(transport)
         self._files = files
         self._shared: dict[str, Any] = {}
+        self._at_close: list[Callable[[], None]] = []
         self.decoder = Decoder(plan.spec.store.bodies)
         self.gates: Mapping[str, Gate] = {}
         self._asking: dict[str, Gate] = {}
@@ -67,6 +68,9 @@ class Desk:
             self._shared[name] = make()
         return cast("T", self._shared[name])
 
+    def at_close(self, call: Callable[[], None]) -> None:
+        self._at_close.append(call)
+
     def provider(self, target: str) -> Provider:
         return self._providers[target]
 
@@ -90,6 +94,8 @@ class Desk:
 
     async def close(self) -> None:
         """Close the connections: what is written at the end may need their descriptors."""
+        while self._at_close:
+            self._at_close.pop()()
         await self._outbox.transport.close()
 
     async def decode(self, raw: RawCall) -> tuple[Call, Answer]:

@@ -67,6 +67,10 @@ class Desk(Protocol):
         """What all trials of this process share under that name, made when it is first asked for."""
         ...
 
+    def at_close(self, call: Callable[[], None]) -> None:
+        """Have something called once, when the last trial is over."""
+        ...
+
     def provider(self, target: str) -> Provider: ...
 
     async def admitted(self, target: str, deadline_ns: int) -> bool:

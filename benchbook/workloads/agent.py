@@ -15,4 +15,4 @@ async def run(planned: PlannedTrial, desk: Desk, slot: Slot) -> Trial:
 
 async def _answered(work: Work) -> Reached:
     entry = work.team.member(work.team.entry or work.team.members[0].name)
-    return await answer(work, build(work, entry), work.task)
+    return await answer(work, build(work, entry, history=work.before), work.task)

@@ -6,6 +6,7 @@ One run of all cases on all four wires is shared by most tests; what has to go w
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -289,3 +290,43 @@ def test_twenty_agents_at_once_keep_their_calls_and_parents(tmp_path: Path) -> N
             assert around.kind == ("round" if span.kind == "tool" else "agent")
             assert around.started_ns <= span.started_ns <= span.ended_ns <= around.ended_ns
         assert trial.end_state["files"] == [f"{n}.md" for n in range(4)]
+
+
+def test_a_silent_server_costs_the_trials_time_and_no_more(bench: Bench) -> None:
+    bench.targets, bench.cases = WIRES, 1
+    models = [TARGETS[wire] for wire in WIRES]
+    bench.faults = [{"kind": "stall", "script": [2], "match": m, "after_chunks": 2, "for_s": None} for m in models]
+    before = threading.active_count()
+    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, timeout_s=3)
+    assert [(trial.status, trial.error_kind) for trial in trials] == [("timeout", "timeout")] * 4
+    for trial in trials:
+        first, second = trial.calls
+        assert first.error_kind is None
+        assert second.error_kind == "timeout"
+        assert len(second.chunks) == 2
+        assert (trial.ended_ns - trial.started_ns) / 1e9 < 30
+        assert [span.status for span in trial.spans if span.kind == "model"] == ["ok", "error"]
+    assert threading.active_count() <= before + 8  # idle ones of the pool; none reads
+
+
+def test_a_server_that_never_answers_costs_the_trials_time_and_no_more(bench: Bench) -> None:
+    bench.targets, bench.cases = WIRES, 1
+    bench.faults = [{"kind": "stall", "every": 1, "for_s": None}]
+    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, timeout_s=1)
+    for trial in trials:
+        assert (trial.status, trial.error_kind) == ("timeout", "timeout")
+        (call,) = trial.calls
+        assert (call.error_kind, len(call.chunks)) == ("timeout", 0)
+        assert call.sent_ns is not None
+
+
+def test_a_tool_that_hangs_is_stopped_and_the_agent_goes_on(bench: Bench) -> None:
+    bench.cases = 1
+    team = {**TEAM, "members": [{**TEAM["members"][0], "tools": ["python"]}], "limits": {"tool_timeout_s": 0.5}}
+    loop = {"name": "python", "arguments": {"code": "while True: pass"}}
+    (trial,) = once(bench, team, {"word 0": [{"calls": [loop]}, {"say": "word 0, later."}]})
+    assert (trial.status, trial.output) == ("success", "word 0, later.")
+    (hung,) = [span for span in trial.spans if span.kind == "tool"]
+    assert hung.status == "error"
+    assert hung.detail["kind"] == "timeout"
+    assert "stopped after" in (hung.error or "")

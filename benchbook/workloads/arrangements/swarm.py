@@ -11,8 +11,9 @@ from strands.multiagent import Swarm
 from benchbook.clock import monotonic_ns
 from benchbook.workloads.arrangements.nodes import NodeWatch, said
 from benchbook.workloads.arrangements.outcome import answer_of, sdk_figures
+from benchbook.workloads.attempts import SECOND_NS
 from benchbook.workloads.team.building import build, failed, report
-from benchbook.workloads.team.work import SECOND_NS, Reached, Work
+from benchbook.workloads.team.work import Reached, Work
 
 _SPARE_S = 60.0
 """Strands' own time limits come that much after ours: one of them decides, and it says so."""

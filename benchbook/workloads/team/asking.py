@@ -43,15 +43,13 @@ class Exchanging(Protocol):
 class Asking:
     """The attempts at one model call of one agent.
 
-    number: which of the trial's it is, from 1; again: whether another attempt is about to be made; reason: why there
-    was no further one, or why there is."""
+    number: which of the trial's it is, from 1; again: whether another attempt is about to be made."""
 
     def __init__(self, work: Work, around: Opening, number: int) -> None:
         self.work, self.around, self.number = work, around, number
         self.taken_up_ns = monotonic_ns()
         self.backoff_ns = 0
         self.again = False
-        self.reason = ""
         self.attempts: list[asyncio.Future[Found]] = []
         self._newest: Exchanging | None = None
         self._numbers = count(1)

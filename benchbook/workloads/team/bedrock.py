@@ -78,6 +78,7 @@ def _session(desk: Desk, provider: Provider) -> Any:
         return recording
 
     client = provider.runtime_client(connections=MOST, timeout_s=desk.timeout_s)
+    desk.at_close(client.close)
     return _Session(Watched(client, begin))
 
 

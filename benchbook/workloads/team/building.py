@@ -1,8 +1,9 @@
 """From a member of a team to an agent of the SDK, and from a text to that agent's answer.
 
-build(work, member, tools=(), hooks=()) -> strands.Agent      once per trial and member: agents keep their history
-await answer(work, agent, text) -> Reached                    under the span that is around; never raises but a
-                                                              cancellation
+build(work, member, tools=(), hooks=(), history=()) -> strands.Agent
+    once per trial and member, for agents keep their history; to begin with, what was said before
+await answer(work, agent, text) -> Reached
+    under the span that is around; raises nothing but a cancellation
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from strands import Agent
 from strands.types.exceptions import MaxTokensReachedException
 
-from benchbook.records import Message, ModelRequest
+from benchbook.records import RETRYABLE, Message, ModelRequest
 from benchbook.records.teams import Member
 from benchbook.workloads import Desk
 from benchbook.workloads.team.collector import one_line
@@ -34,9 +36,16 @@ def ready(desk: Desk, targets: Iterable[str]) -> None:
         Agent(model=model(desk, name, request), callback_handler=None)
 
 
-def build(work: Work, member: Member, *, tools: Sequence[Any] = (), hooks: Sequence[Any] = ()) -> Agent:
+def build(
+    work: Work,
+    member: Member,
+    *,
+    tools: Sequence[Any] = (),
+    hooks: Sequence[Any] = (),
+    history: Sequence[Message] = (),
+) -> Agent:
     """The member as an agent: its model at its target, its own tools and `tools` (other agents), recorded by the
-    trial's collector; `hooks` come after ours."""
+    trial's collector; `hooks` come after ours; `history` is what was said before it is asked."""
     target = member.target or work.planned.target
     request = request_of(work, target)
     timeout_s = (member.limits or work.team.limits).tool_timeout_s
@@ -46,6 +55,7 @@ def build(work: Work, member: Member, *, tools: Sequence[Any] = (), hooks: Seque
         agent_id=member.name,
         description=f"{member.role}. {member.goal}".strip(),
         system_prompt=_system(work, member),
+        messages=[_said(message) for message in history],
         tools=[*(BenchTool(work, use, timeout_s) for use in member.tools), *tools],
         hooks=[Watch(work, member), *hooks],
         retry_strategy=Retries(work, target),
@@ -60,7 +70,7 @@ async def answer(work: Work, agent: Agent, text: str) -> Reached:
     except MaxTokensReachedException:
         return Reached(error_kind="agent", error_message="an answer reached max_tokens, where the SDK ends an agent")
     except Exception as error:  # noqa: BLE001 - whatever ended the agent is this trial's result
-        return await failed(work, error)
+        return await failed(work, error, agent.name)
     finally:
         report(work, agent)
     if (stop := work.stops.get(agent.name)) is not None:
@@ -71,23 +81,28 @@ async def answer(work: Work, agent: Agent, text: str) -> Reached:
 
 
 def stopped(by: str, how: str) -> Reached:
-    """What there is to say of an answer that a limit took the place of."""
+    """What there is to say of an answer that a limit, or a breaker that stayed open, took the place of."""
+    if by == "breaker":
+        return Reached(error_kind="timeout", error_message=how)
     return Reached(error_kind="limit", error_message=f"stopped: {how}", end_state={"stopped_by": by})
 
 
-async def failed(work: Work, error: Exception) -> Reached:
-    """What ended an agent: the last call's failure where there is one, else what the SDK raised."""
+async def failed(work: Work, error: Exception, agent: str = "") -> Reached:
+    """What ended an agent, or (without a name) several: the failure of its newest call, else what the SDK raised."""
     await work.decoded()
-    broken = [call for call, _ in work.collector.calls if call.error_kind is not None]
-    if broken:
-        last = broken[-1]
-        return Reached(error_kind=last.error_kind, error_message=last.error_message)
-    cause = error.__cause__ or error
-    return Reached(error_kind="agent", error_message=one_line(f"{type(cause).__name__}: {cause}"))
+    calls = [call for call, _ in work.collector.calls if agent in ("", call.agent)]
+    broken = [call for call in (calls[-1:] if agent else calls) if call.error_kind is not None]
+    if not broken:
+        cause = error.__cause__ or error
+        return Reached(error_kind="agent", error_message=one_line(f"{type(cause).__name__}: {cause}"))
+    last = broken[-1]
+    reason = work.reasons.get(last.agent) if last.error_kind in RETRYABLE else None
+    said = f"{last.error_message} ({reason})" if reason else last.error_message
+    return Reached(error_kind=last.error_kind, error_message=said)
 
 
 def report(work: Work, agent: Agent) -> None:
-    """Add up the SDK's own figures for an agent that has answered: a cross-check, never a metric."""
+    """Keep the SDK's own figures for an agent, all its answers so far: a cross-check, never a metric."""
     metrics = agent.event_loop_metrics
     usage = metrics.accumulated_usage
     figures = {
@@ -97,8 +112,7 @@ def report(work: Work, agent: Agent) -> None:
         "sdk_tokens_in": float(usage["inputTokens"]),
         "sdk_tokens_out": float(usage["outputTokens"]),
     }
-    for name, value in figures.items():
-        work.reported[name] = work.reported.get(name, 0.0) + value
+    work.figures[agent] = figures
 
 
 def request_of(work: Work, target: str) -> ModelRequest:
@@ -112,3 +126,16 @@ def request_of(work: Work, target: str) -> ModelRequest:
 def _system(work: Work, member: Member) -> str:
     """The member's prompt, then the case's own."""
     return "\n\n".join(part for part in (member.system, work.request.system) if part)
+
+
+def _said(message: Message) -> Any:
+    """A message in the SDK's form."""
+    if message.role == "tool":
+        result = {"toolUseId": message.tool_call_id or "", "status": "success", "content": [{"text": message.content}]}
+        return {"role": "user", "content": [{"toolResult": result}]}
+    uses = [
+        {"toolUse": {"toolUseId": call.id, "name": call.name, "input": orjson.loads(call.arguments or "{}")}}
+        for call in message.tool_calls
+    ]
+    text = [{"text": message.content}] if message.content else []
+    return {"role": message.role, "content": [*text, *uses]}

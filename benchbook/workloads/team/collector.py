@@ -77,6 +77,7 @@ class Collector:
         self._open: dict[str, Opening] = {}
         self._spans: list[Span] = []
         self._calls: list[tuple[Call, Answer]] = []
+        self._said: dict[str, str] = {}
 
     # ------------------------------------------------------------ spans
 
@@ -182,6 +183,7 @@ class Collector:
         """Add a finished attempt at a model call, and its span: from its dispatch (its taking up, if it was never
         sent) to its close."""
         self._calls.append((call, answer))
+        self._said.update({wish.id: wish.arguments for wish in answer.tool_calls})
         self._spans.append(
             Span(
                 span_id=call.call_id,
@@ -215,7 +217,15 @@ class Collector:
                 if around.ended_ns < span.ended_ns:
                     known[parent_id] = replace(around, ended_ns=span.ended_ns)
                 parent_id = around.parent_id
-        return tuple(sorted(known.values(), key=lambda span: (span.started_ns, -span.ended_ns, span.span_id)))
+        spans = map(self._as_said, known.values())
+        return tuple(sorted(spans, key=lambda span: (span.started_ns, -span.ended_ns, span.span_id)))
+
+    def _as_said(self, span: Span) -> Span:
+        """A tool's span with the arguments as the model wrote them, where they are no JSON and the SDK took none."""
+        said = self._said.get(span.detail.get("tool_use_id", ""), "").strip()
+        if span.kind not in ("tool", "handoff") or span.input != "{}" or said in ("", "{}"):
+            return span
+        return replace(span, input=said, detail={**span.detail, "arguments": "no JSON object"})
 
     def _around(self) -> Opening | None:
         """The span around, if it is one of this trial's."""

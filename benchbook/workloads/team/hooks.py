@@ -7,6 +7,7 @@ and a tool that is an agent (a handoff).
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ from strands.hooks import (
 )
 
 from benchbook.records.teams import Member
+from benchbook.workloads.attempts import STAYED_OPEN
 from benchbook.workloads.team.collector import Opening, one_line
 from benchbook.workloads.team.tooling import BenchTool
 from benchbook.workloads.team.work import Work
@@ -36,9 +38,11 @@ class Watch(HookProvider):
 
     def __init__(self, work: Work, member: Member) -> None:
         self._work, self._member = work, member
+        self._target = member.target or work.planned.target
         self._agent: Opening | None = None
         self._round: Opening | None = None
         self._rounds = 0
+        self._wanted: dict[str, tuple[str, str]] = {}
         self._tools: dict[str, Opening] = {}
         self._seen: set[str] = set()
 
@@ -66,7 +70,9 @@ class Watch(HookProvider):
             return
         self._work.collector.leave(opening)
         if event.result is None:
-            self._work.collector.close(opening, status="error", error=opening.error or "it ended without an answer")
+            task = asyncio.current_task()
+            status = "cancelled" if task is not None and task.cancelling() else "error"
+            self._work.collector.close(opening, status=status, error=opening.error or "it ended without an answer")
             return
         self._work.collector.close(opening, output=text_of(event.result.message), stop=event.result.stop_reason)
 
@@ -82,8 +88,11 @@ class Watch(HookProvider):
             self._agent.fails(how)
             event.cancel = f"Stopped: {how}."
             self._agent.asking = None
-            return
-        self._work.asks(self._agent)
+        elif not await self._work.admitted(self._target, self._agent):
+            event.cancel = f"Stopped: {STAYED_OPEN}."
+            self._agent.asking = None
+        else:
+            self._work.asks(self._agent)
 
     # ------------------------------------------------------------ tools
 
@@ -94,20 +103,20 @@ class Watch(HookProvider):
         collector = self._work.collector
         self._round = collector.open("round", f"round {self._rounds}", agent=self._member.name, under=self._agent)
         self._round.detail.update(number=self._rounds, tools=[use["name"] for use in wanted])
-        self._round.detail["wanted"] = {use["toolUseId"]: (use["name"], as_json(use["input"])) for use in wanted}
+        self._wanted = {use["toolUseId"]: (use["name"], as_json(use["input"])) for use in wanted}
         collector.enter(self._round)
 
     def _after_tools(self, event: AfterToolsEvent) -> None:
         opening, self._round = self._round, None
         if opening is None:
             return
-        wanted = opening.detail.pop("wanted")
         for content in event.message["content"]:
             result = content["toolResult"]
             if (use_id := result["toolUseId"]) not in self._seen:  # refused before any hook or tool saw it
-                name, arguments = wanted.get(use_id, ("?", ""))
+                name, arguments = self._wanted.get(use_id, ("?", ""))
                 unseen = self._work.collector.open("tool", name, input=arguments, under=opening)
-                self._work.collector.close(unseen, error=text_of(result), output=text_of(result), refused=True)
+                said = text_of(result)
+                self._work.collector.close(unseen, error=said, output=said, refused=True, tool_use_id=use_id)
         self._work.collector.leave(opening)
         self._work.collector.close(opening)
 

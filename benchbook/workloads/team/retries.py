@@ -49,7 +49,7 @@ class Retries(ModelRetryStrategy):
         """Wait as the policy says; whether to try again."""
         work = self._work
         decision = work.desk.retries.decide(call, call.attempt, work.chance, work.deadline_ns)
-        asking.reason = decision.reason
+        work.reasons[around.agent] = decision.reason
         if decision.wait_s is None:
             return False
         from_ns = monotonic_ns()
@@ -58,7 +58,7 @@ class Retries(ModelRetryStrategy):
             await sleep_until(from_ns + round(decision.wait_s * SECOND_NS))
             admitted = await work.desk.admitted(self._target, work.deadline_ns)
         if not admitted:
-            asking.reason = f"not retried: {STAYED_OPEN}"
+            work.reasons[around.agent] = f"not retried: {STAYED_OPEN}"
             return False
         asking.backoff_ns = monotonic_ns() - from_ns
         asking.again = True

@@ -19,7 +19,8 @@ from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.providers.retry import RetryPolicy
 from benchbook.records import RETRYABLE, teams
 from benchbook.tools import Outcome, Place
-from benchbook.workloads.team.work import SECOND_NS, Work
+from benchbook.workloads.attempts import SECOND_NS
+from benchbook.workloads.team.work import Work
 
 PASSING = RETRYABLE | {"crash"}
 """Kinds of failures that another try may mend. Of the others only the model can mend some; a time limit is one of

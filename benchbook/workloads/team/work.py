@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -21,12 +21,14 @@ from benchbook.errors import BenchbookError
 from benchbook.records import Answer, Call, Message, ModelRequest, PlannedTrial, Trial
 from benchbook.records.teams import Team
 from benchbook.workloads import Desk, Slot
+from benchbook.workloads.attempts import SECOND_NS, STAYED_OPEN
 from benchbook.workloads.team.asking import Asking, Exchanging
 from benchbook.workloads.team.collector import Collector, Opening, one_line
 from benchbook.workloads.team.limiting import Stop, refuses_step
 
-SECOND_NS = 1_000_000_000
 T = TypeVar("T")
+_WORTH_NS = 1_000_000
+"""From here on it was a wait for the breaker and not our own work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,12 @@ class Work:
         self.stopped_by: str | None = None
         self.stopped_how = ""
         self.stops: dict[str, Stop] = {}
+        self.reasons: dict[str, str] = {}
         self.reported: dict[str, float] = {}
+        self.figures: dict[Any, Mapping[str, float]] = {}
         self.files: list[str] = []
         self.finished_calls: list[Call] = []
+        self._let_in = True
         self._open: list[Exchanging] = []
         self._under_way: dict[asyncio.Task[Any], asyncio.Future[Any]] = {}
 
@@ -115,6 +120,22 @@ class Work:
         if self.deadline_ns < self.trial_deadline_ns:
             self.stop("time", f"the limit of {self.team.limits.time_s:g} s of the team is reached")
 
+    async def admitted(self, target: str, around: Opening) -> bool:
+        """Wait for the target's breaker before a step; False if the time is up before. The loop has let the trial's
+        first call through already."""
+        if self._let_in and target == self.planned.target:
+            self._let_in = False
+            return True
+        from_ns = monotonic_ns()
+        admitted = await self.desk.admitted(target, self.deadline_ns)
+        if monotonic_ns() - from_ns >= _WORTH_NS:
+            opening = self.collector.open("rate_limit_wait", "the breaker", under=around, started_ns=from_ns)
+            self.collector.close(opening)
+        if not admitted:
+            self.stops[around.agent] = "breaker", STAYED_OPEN
+            around.fails(STAYED_OPEN)
+        return admitted
+
     # ------------------------------------------------------------ calls
 
     def asks(self, around: Opening) -> Asking:
@@ -135,6 +156,11 @@ class Work:
     def closes(self, carried: Exchanging) -> None:
         """It is over."""
         self._open.remove(carried)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is still under way."""
+        return any(not carried.exchange.done() for carried in self._open)
 
     def cut_off(self, kind: str) -> None:
         """End every request that is still under way, as that error kind; what came of them is kept."""
@@ -160,7 +186,11 @@ class Work:
             await asyncio.wait(list(self._under_way))
 
     async def end(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind. Where the loop let a call through that was never made, the breaker hears of it."""
+        if self._let_in:
+            now_ns = monotonic_ns()
+            unmade = Call("", 1, self.request.model, False, now_ns, now_ns, None, now_ns, error_kind="cancelled")  # noqa: FBT003
+            self.desk.hear(self.planned.target, unmade)
         self.cut_off("cancelled")
         left = list(self._under_way)
         for task in left:
@@ -174,6 +204,8 @@ async def perform(planned: PlannedTrial, desk: Desk, slot: Slot, body: Body) -> 
     try:
         reached = await _within_time(work, body)
         ended_ns = monotonic_ns()
+        if not work.busy:
+            slot.release(ended_ns)
         await work.decoded()
     finally:
         await work.end()
@@ -222,7 +254,7 @@ def _finished(work: Work, reached: Reached, ended_ns: int) -> Trial:
         error_message=message,
         spans=collector.spans,
         output=reached.text,
-        reported={**work.reported, **reached.reported},
+        reported={**_summed(work.figures.values()), **work.reported, **reached.reported},
         end_state=end_state,
     )
 
@@ -241,6 +273,15 @@ def _verdict(work: Work, reached: Reached, ended_ns: int) -> tuple[str, str | No
     if not reached.text.strip():
         return "failure", "empty", "the final answer has no text"
     return "success", None, None
+
+
+def _summed(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """All agents' figures as one."""
+    total: dict[str, float] = {}
+    for figure in figures:
+        for name, value in figure.items():
+            total[name] = total.get(name, 0.0) + value
+    return total
 
 
 def hush() -> None:
