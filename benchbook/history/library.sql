@@ -70,6 +70,12 @@ create or replace macro normal_z(c) as
     case when c <= 0.85 then normal_middle(c / 2, 0.180625 - c * c / 4)
         else normal_tail(sqrt(-ln((1 - c) / 2)) - 1.6) end;
 
+-- Student's quantile for f degrees of freedom from the normal one, by Fisher's expansion (stats/proportions.py).
+create or replace macro student_t(f, z) as
+    z + (pow(z, 3) + z) / (4 * f) + (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96 * pow(f, 2))
+    + (3 * pow(z, 7) + 19 * pow(z, 5) + 17 * pow(z, 3) - 15 * z) / (384 * pow(f, 3))
+    + (79 * pow(z, 9) + 776 * pow(z, 7) + 1482 * pow(z, 5) - 1920 * pow(z, 3) - 945 * z) / (92160 * pow(f, 4));
+
 -- Wilson's interval of k out of n; null for n = 0.
 create or replace macro wilson_centre(k, n, z) as (k + z * z / 2) / (n + z * z);
 create or replace macro wilson_half(k, n, z) as z * sqrt(k * (n - k) / n::double + z * z / 4) / (n + z * z);

@@ -49,16 +49,10 @@ means as (
         steady_mean(any_one) as p_any, list_var_samp(list(any_one order by any_one)) as v_any
     from drawn
     group by all),
--- Student's quantile for cases - 1 degrees of freedom, by Fisher's expansion from the normal one.
-normal as (
-    select distinct cases, cases - 1.0 as f, normal_z(confidence()) as z
+student as (
+    select distinct cases, normal_z(confidence()) as z, student_t(cases - 1, normal_z(confidence())) as t
     from groups
     where cases >= 6),
-student as (
-    select cases, z, z + (pow(z, 3) + z) / (4 * f) + (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96 * pow(f, 2))
-        + (3 * pow(z, 7) + 19 * pow(z, 5) + 17 * pow(z, 3) - 15 * z) / (384 * pow(f, 3))
-        + (79 * pow(z, 9) + 776 * pow(z, 7) + 1482 * pow(z, 5) - 1920 * pow(z, 3) - 945 * z) / (92160 * pow(f, 4)) as t
-    from normal),
 -- The effective number of independent trials: between cases and trials, then times (z / t)^2.
 sized as (
     select a.*, m.p_all, m.p_any,

@@ -86,7 +86,7 @@ def _spans(rng: random.Random, trial_id: str, workload: str, wall: tuple[int, in
         for _ in range(rng.randint(1, 3)):
             start, end = sorted((rng.randint(low, high), rng.randint(low, high)))
             kind = "model" if workload == "api" else rng.choice(_inside(depth))
-            name, status = _name(rng, kind), "error" if rng.random() < 0.15 else "ok"
+            name, status = _name(rng, kind), rng.choices(("ok", "error", "cancelled"), (8, 1, 1))[0]
             own = name if kind == "agent" else agent
             facts: dict[str, Any] = {"agent": own, "status": status, "error": "no" if status == "error" else None}
             facts |= {

@@ -23,7 +23,7 @@ from tests.spec.sql.stored import Row, Stored, generated, grouped, run_row, tria
 def test_every_question_is_asked_here_and_says_its_grain() -> None:
     source = "".join(path.read_text() for path in sorted(Path(__file__).parent.glob("test_*.py")))
     for name, grain in questions().items():
-        assert re.search(rf'ask\("{name}"|found\["{name}"\]', source), name
+        assert re.search(rf'(?:ask|checked)\("{name}"|found\["{name}"\]', source), name
         assert grain.startswith("One row per "), name
 
 
