@@ -30,7 +30,7 @@ from benchbook.schedules import LOADS
 from benchbook.schedules.think import THINK
 from benchbook.scoring import SCORERS, scorer
 from benchbook.stages.verdicts import CODES
-from benchbook.tools import tool
+from benchbook.tools import TOOLS, tool
 from benchbook.workloads.approvers import APPROVERS
 from tests.documented import (
     OURS,
@@ -196,7 +196,7 @@ def test_no_table_is_described_that_is_not_there() -> None:
     assert f"Schema version {SCHEMA_VERSION}." in section(FORMATS, "## Tables")
 
 
-@pytest.mark.parametrize("name", ["search", "documents", "chart", "repository"])
+@pytest.mark.parametrize("name", TOOLS)
 def test_every_argument_and_setting_of_a_tool_is_documented(name: str) -> None:
     module = tool(name)
     documented = first_column(section(ROOT / "docs" / "TOOLS.md", f"## `{name}`"))
