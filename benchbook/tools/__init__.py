@@ -79,6 +79,7 @@ def tool(name: str) -> Tool:
     return cast("Tool", import_module(TOOLS[name]))
 
 
+@cache
 def described(name: str) -> ToolSpec:
     """What a model is told of a tool. Raises PlanError for a name that is none."""
     module = tool(name)
