@@ -38,11 +38,15 @@ ERROR_KINDS: Mapping[str, str] = {
     "cancelled": "interrupted by the user",
     "limit": "an agent's limit of steps, tokens, time, money or handoffs was reached",
     "agent": "the agent's own machinery gave up: no call failed",
+    "bad_plan": "a planner's answers were no plan that could be run",
+    "rejected": "an approver said no: the workflow was cancelled",
+    "unanswered": "nobody decided about a request for approval in time",
     "dropped": "no room under the cap on what is in flight when it was due: not sent",
     "time_up": "the load's time was over before its turn: not sent",
 }
 EVENT_KINDS: Mapping[str, str] = {
     "breaker": "a target's circuit breaker changed its state",
+    "service": "the circuit breaker of a service that agents use changed its state",
     "harness": "what the measuring process saw of itself or of its host",
     "worker": "a worker process started, ended or died",
     "load": "what was offered is not what the load's shape says",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Checkpoint:
             number = len(list(folder.glob(f"{planned.trial_id}-*.ndjson")))
             path = folder / f"{planned.trial_id}-{number:03d}.ndjson"
             self._descriptor = os.open(path, _FLAGS, 0o644)
-            sync_folder(folder)
+        self._sync(sync_folder, folder)
         self._line(OPENED, {"intended_ns": stamps[0], "opened_ns": stamps[1], "pid": os.getpid()})
 
     def begun(self, key: str, at_ns: int) -> None:
@@ -106,7 +106,7 @@ class Checkpoint:
             reported=part.reported,
         )
         self._line(DONE, {"key": part.key, "at_ns": at_ns, "value": part.value, "facts": encode_trial(facts)})
-        self._syncing.append(asyncio.get_running_loop().run_in_executor(None, os.fsync, self._descriptor))
+        self._sync(os.fsync, self._descriptor)
 
     async def close(self) -> None:
         """Wait until all is on the disk, and close."""
@@ -115,6 +115,9 @@ class Checkpoint:
                 await asyncio.gather(*self._syncing)
             finally:
                 os.close(self._descriptor)
+
+    def _sync(self, sync: Callable[[Any], None], what: Any) -> None:
+        self._syncing.append(asyncio.get_running_loop().run_in_executor(None, sync, what))
 
     def _line(self, kind: str, value: Mapping[str, Any]) -> None:
         with writable(self._folder):

@@ -16,8 +16,10 @@ from benchbook.runner.decoder import Decoder
 from benchbook.runner.gate import Gate
 from benchbook.runner.lanes import Share
 from benchbook.runner.plan import Plan
+from benchbook.runner.services import Service, Services
 from benchbook.runner.warming import warm
 from benchbook.workloads import ready
+from benchbook.workloads.approvers import Approver, approver
 
 T = TypeVar("T")
 
@@ -37,6 +39,7 @@ class Desk:
         self._at_close: list[Callable[[], None]] = []
         self.decoder = Decoder(plan.spec.store.bodies)
         self.gates: Mapping[str, Gate] = {}
+        self.services = Services(execute.breaker, lambda _event: None)
         self._asking: dict[str, Gate] = {}
         self.timeout_s = execute.timeout_s
         self.retries = RetryPolicy(execute.retries.attempts, execute.retries.base_s, execute.retries.cap_s)
@@ -57,11 +60,27 @@ class Desk:
         return self._plan.team(trial)
 
     def scratch(self, trial: PlannedTrial) -> Path:
-        if self._files is None:
-            self._files = Path(mkdtemp(prefix="benchbook-files-"))
-        folder = self._files / trial.trial_id
+        folder = self.folder / "files" / trial.trial_id
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder, where its journal lies."""
+        if self._files is None:
+            self._files = Path(mkdtemp(prefix="benchbook-files-")) / "files"
+        return self._files.parent
+
+    @property
+    def approver(self) -> Approver:
+        """Who decides about what this run's workflows want approved."""
+        spec = self._plan.spec.execute.approver
+        fields = None if spec is None else spec.model_dump()
+        return self.shared("approver", lambda: approver(fields, self.folder / "approvals"))
+
+    def service(self, name: str) -> Service | None:
+        """The breaker of a service; None of a target whose calls a gate of the plan holds back already."""
+        return None if name in self.gates else self.services.service(name)
 
     def shared(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._shared:

@@ -50,6 +50,11 @@ class Gate:
         self._breaker = breaker
         self._changed = asyncio.Event()
 
+    @property
+    def state(self) -> str:
+        """`closed`, `open` or `half_open`."""
+        return self._breaker.state
+
     async def admitted(self, deadline_ns: int | None = None) -> bool:
         """Wait until a call may begin; False if `deadline_ns` comes first."""
         while not self._breaker.admit(now_ns := monotonic_ns()):
@@ -63,9 +68,13 @@ class Gate:
 
     def hear(self, call: Call) -> None:
         """Take in how a call ended, and wake whom it concerns. One never sent speaks of when it was given up."""
-        before = self._breaker.state
         began_ns = call.closed_ns if call.sent_ns is None else call.sent_ns
-        self._breaker.hear(Heard(began_ns, call.closed_ns, call.error_kind, call.retry_after_s))
+        self.heard(Heard(began_ns, call.closed_ns, call.error_kind, call.retry_after_s))
+
+    def heard(self, end: Heard) -> None:
+        """Take in how something ended, and wake whom it concerns."""
+        before = self._breaker.state
+        self._breaker.hear(end)
         if self._breaker.state != before or before == HALF_OPEN:
             self._changed.set()
             self._changed = asyncio.Event()

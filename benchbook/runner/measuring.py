@@ -25,6 +25,7 @@ from benchbook.runner.loop import Loop, Todo
 from benchbook.runner.plan import Plan
 from benchbook.runner.preflight import Unit, unit_of
 from benchbook.runner.progress import Progress
+from benchbook.runner.services import Services
 from benchbook.runner.trials import Lane
 
 OnProgress = Callable[[Progress], None]
@@ -134,6 +135,7 @@ class Measuring:
                 self._finished(trial)
         plan = self._left.plan
         self._desk.gates = gates(plan.spec.execute.breaker, plan.targets, partial(self._changed, share))
+        self._desk.services = Services(plan.spec.execute.breaker, partial(self._note, share))
         self._loop = Loop(plan, self._left.todo(share), self._desk, self._finished)
         if self._stopped_by is not None:
             self._loop.stop()

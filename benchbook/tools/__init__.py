@@ -105,6 +105,16 @@ def lacking(name: str, settings: Mapping[str, Any], environ: Mapping[str, str]) 
     return tool(name).lacking(configured(name, settings), environ)
 
 
+def service(name: str, settings: Mapping[str, Any]) -> str | None:
+    """The outside service that the tool would ask with these settings; None for one that asks none, or is wrong."""
+    try:
+        asks = getattr(tool(name), "service", None)
+        found: str | None = asks(configured(name, settings)) if asks is not None else None
+    except (UserError, ImportError):
+        return None
+    return found
+
+
 async def use(name: str, arguments: Mapping[str, Any] | str, settings: Mapping[str, Any], place: Place) -> Outcome:
     """Use a tool once, within `place.timeout_s`. arguments: as the model gave them, JSON text or an object.
 

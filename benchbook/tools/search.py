@@ -88,6 +88,11 @@ async def run(asked: Input, settings: Settings, place: Place) -> Outcome:
     return Outcome(text or f"nothing was found for {asked.query!r}", detail=detail)
 
 
+def service(settings: Settings) -> str | None:
+    """Whom a search asks."""
+    return None if settings.provider == "library" else settings.provider
+
+
 def _shown(number: int, hit: Hit) -> str:
     title, passage = _line(hit.title, _TITLE_CHARS), _line(hit.passage, _PASSAGE_CHARS)
     return f"{number}. {title}\n   {_line(hit.where, 2_000)}\n   {passage}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from benchbook.providers import Provider
 from benchbook.providers.calls import Asked, RawCall
@@ -17,11 +17,15 @@ from benchbook.providers.retry import RetryPolicy
 from benchbook.providers.transport import Transport
 from benchbook.records import TEAM_WORKLOADS, Answer, Call, ModelRequest, PlannedTrial, Team, Trial, Turn
 
+if TYPE_CHECKING:
+    from benchbook.workloads.approvers import Approver
+
 WORKLOADS: Mapping[str, str] = {
     "agent": "benchbook.workloads.agent",
     "api": "benchbook.workloads.api",
     "multi_agent": "benchbook.workloads.multi_agent",
     "session": "benchbook.workloads.session",
+    "workflow": "benchbook.workloads.workflow",
 }
 
 
@@ -39,6 +43,24 @@ class Slot(Protocol):
 
     async def retake(self) -> None:
         """Wait for a place again (a retry that was found necessary after the release)."""
+        ...
+
+
+class Service(Protocol):
+    """The breaker of a service that agents use. closed: nobody has to wait."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    async def admitted(self, deadline_ns: int) -> bool:
+        """Wait until a use may begin; False if `deadline_ns` comes first."""
+        ...
+
+    def heard(self, began_ns: int, ended_ns: int, error_kind: str | None) -> None:
+        """A use has ended."""
         ...
 
 
@@ -61,6 +83,20 @@ class Desk(Protocol):
 
     def scratch(self, trial: PlannedTrial) -> Path:
         """The folder that this trial's tools may write to; made when it is first asked for."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        ...
+
+    @property
+    def approver(self) -> Approver:
+        """Who decides about what workflows want approved."""
+        ...
+
+    def service(self, name: str) -> Service | None:
+        """The breaker of a service; None where the plan's own holds its calls back already."""
         ...
 
     def shared(self, name: str, make: Callable[[], T]) -> T:

@@ -82,3 +82,13 @@ def _answer(answer: Answer, by_ns: int) -> Answer:
 
 def _span(span: Span, by_ns: int) -> Span:
     return replace(span, started_ns=span.started_ns + by_ns, ended_ns=span.ended_ns + by_ns)
+
+
+def excused_ns(parts: Sequence[Part]) -> int:
+    """How long people were waited for: the union of the `human_wait` spans."""
+    waits = sorted((s.started_ns, s.ended_ns) for part in parts for s in part.spans if s.kind == "human_wait")
+    total, until = 0, waits[0][0] if waits else 0
+    for started_ns, ended_ns in waits:
+        total += max(0, ended_ns - max(started_ns, until))
+        until = max(until, ended_ns)
+    return total

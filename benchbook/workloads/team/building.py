@@ -19,7 +19,7 @@ from strands.types.exceptions import MaxTokensReachedException
 from benchbook.records import RETRYABLE, Message, ModelRequest
 from benchbook.records.teams import Member
 from benchbook.workloads import Desk
-from benchbook.workloads.team.collector import one_line
+from benchbook.workloads.team.collector import here, one_line
 from benchbook.workloads.team.hooks import Watch, text_of
 from benchbook.workloads.team.models import model
 from benchbook.workloads.team.retries import Retries
@@ -88,9 +88,12 @@ def stopped(by: str, how: str) -> Reached:
 
 
 async def failed(work: Work, error: Exception, agent: str = "") -> Reached:
-    """What ended an agent, or (without a name) several: the failure of its newest call, else what the SDK raised."""
-    await work.decoded()
-    calls = [call for call, _ in work.collector.calls if agent in ("", call.agent)]
+    """What ended an agent, or (without a name) several: the failure of its newest call, else what the SDK raised. Of
+    what goes on outside of the span around, nothing is waited for and nothing counts."""
+    around = here()
+    await work.decoded(around)
+    found = work.collector.calls if around is None else work.collector.under(around)[1]
+    calls = [call for call, _ in found if agent in ("", call.agent)]
     broken = [call for call in (calls[-1:] if agent else calls) if call.error_kind is not None]
     if not broken:
         cause = error.__cause__ or error

@@ -14,7 +14,7 @@ tools, nodes and agents run side by side. `enter` and `leave` do the same for ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -61,6 +61,13 @@ class Opening:
 def here() -> Opening | None:
     """The span around whoever asks; None outside of all."""
     return _AROUND.get()
+
+
+def is_under(opening: Opening | None, around: Opening) -> bool:
+    """Whether a span is `around` or inside it."""
+    while opening is not None and opening is not around:
+        opening = opening.around
+    return opening is not None
 
 
 def one_line(text: object, longest: int = 500) -> str:
@@ -200,6 +207,23 @@ class Collector:
                 detail=dict(detail),
             )
         )
+
+    def under(self, opening: Opening) -> tuple[tuple[Span, ...], tuple[tuple[Call, Answer], ...]]:
+        """Finished spans and calls of what `opening` stands around, itself included, as far as they are there."""
+        inside = {opening.span_id}
+        spans = []
+        for span in self.spans:
+            if span.span_id in inside or span.parent_id in inside:
+                inside.add(span.span_id)
+                spans.append(span)
+        return tuple(spans), tuple(pair for pair in self.calls if pair[0].call_id in inside)
+
+    def restore(self, spans: Iterable[Span], calls: Iterable[tuple[Call, Answer]]) -> None:
+        """Take in what an earlier process recorded of this trial. New spans are numbered after these."""
+        self._spans += spans
+        self._calls += calls
+        numbers = [span.span_id.rpartition("-s")[2] for span in self._spans]
+        self._numbers = count(1 + max((int(number) for number in numbers if number.isdigit()), default=0))
 
     @property
     def calls(self) -> tuple[tuple[Call, Answer], ...]:

@@ -7,6 +7,7 @@ and each back-off a `rate_limit_wait`; whatever comes of it in the end is what t
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.providers.retry import RetryPolicy
 from benchbook.records import RETRYABLE, teams
 from benchbook.tools import Outcome, Place
-from benchbook.workloads.attempts import SECOND_NS
+from benchbook.workloads import Service
+from benchbook.workloads.attempts import SECOND_NS, STAYED_OPEN
+from benchbook.workloads.team.services import admitted
 from benchbook.workloads.team.work import Work
 
 PASSING = RETRYABLE | {"crash"}
@@ -79,7 +82,11 @@ class BenchTool(AgentTool):
 
     async def _once(self, tool_use: ToolUse, attempt: int) -> Outcome:
         arguments = tool_use["input"]
+        service = self._service()
+        if service is not None and not await admitted(self._work, service, tools.service(*self._named)):
+            return tools.failure("timeout", f"{self._use.name}: {STAYED_OPEN}")
         place = self._place()
+        began_ns = monotonic_ns()
         with self._work.collector.inside("tool", self._use.name, input=_text(arguments)) as span:
             outcome = await tools.use(self._use.name, arguments, self._use.settings, place)
             facts = {"attempt": attempt, "tool_use_id": tool_use["toolUseId"], **outcome.detail}
@@ -89,7 +96,19 @@ class BenchTool(AgentTool):
                 self._work.files += outcome.files
             if outcome.failed:
                 span.fails(outcome.text)
+        if service is not None:
+            kind = str(outcome.detail.get("kind")) if outcome.failed else None
+            service.heard(began_ns, monotonic_ns(), kind)
         return outcome
+
+    @property
+    def _named(self) -> tuple[str, Mapping[str, Any]]:
+        return self._use.name, self._use.settings
+
+    def _service(self) -> Service | None:
+        """The breaker of the service that this tool asks, where it asks one."""
+        name = tools.service(*self._named)
+        return None if name is None else self._work.desk.service(name)
 
     def _place(self) -> Place:
         folder: Path = self._work.desk.scratch(self._work.planned)

@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
 from benchbook.clock import monotonic_ns
-from benchbook.errors import BenchbookError
-from benchbook.records import Answer, Call, Message, ModelRequest, PlannedTrial, Trial
+from benchbook.errors import BenchbookError, StorageError
+from benchbook.records import Answer, Call, Message, ModelRequest, PlannedTrial, Span, Trial
 from benchbook.records.teams import Team
 from benchbook.workloads import Desk, Slot
 from benchbook.workloads.attempts import SECOND_NS, STAYED_OPEN
 from benchbook.workloads.team.asking import Asking, Exchanging
-from benchbook.workloads.team.collector import Collector, Opening, one_line
+from benchbook.workloads.team.collector import Collector, Opening, here, is_under, one_line
 from benchbook.workloads.team.limiting import Stop, refuses_step
 
 T = TypeVar("T")
@@ -48,6 +49,40 @@ class Reached:
 Body = Callable[["Work"], Awaitable[Reached]]
 
 
+@dataclass(slots=True)
+class Excused:
+    """Time that no limit of time counts: the union of the waits for people. waits: how many go on now."""
+
+    waits: int = 0
+    before_ns: int = 0
+    from_ns: int = 0
+
+    def begin(self) -> None:
+        self.from_ns = self.from_ns if self.waits else monotonic_ns()
+        self.waits += 1
+
+    def end(self) -> None:
+        self.waits -= 1
+        if not self.waits:
+            self.before_ns += monotonic_ns() - self.from_ns
+
+    @property
+    def so_far_ns(self) -> int:
+        """How long, until now."""
+        return self.before_ns + (monotonic_ns() - self.from_ns if self.waits else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """Something that goes on beside the agents. after: what it follows; around: the span that it began under."""
+
+    after: asyncio.Future[Any]
+    around: Opening | None
+
+    def is_under(self, around: Opening) -> bool:
+        return is_under(self.around, around)
+
+
 class Work:
     """What a body works with: the trial, its team and desk, its collector, its deadline (monotonic ns), its chance."""
 
@@ -58,10 +93,10 @@ class Work:
         self.request: ModelRequest = desk.request(planned)
         self.collector = Collector(planned.trial_id)
         self.chance = Random(planned.seed)  # noqa: S311 - of back-offs
-        self.trial_deadline_ns = self.started_ns + round(desk.timeout_s * SECOND_NS)
-        limit_s = self.team.limits.time_s
-        limit_ns = self.trial_deadline_ns if limit_s is None else self.started_ns + round(limit_s * SECOND_NS)
-        self.deadline_ns = min(self.trial_deadline_ns, limit_ns)
+        self.intended_ns = slot.intended_ns
+        self.excused = Excused()
+        self.limit: asyncio.Timeout | None = None
+        self.numbered_from = 0
         self.steps = 0
         self.steps_of: dict[str, int] = {}
         self.handoffs = 0
@@ -75,7 +110,7 @@ class Work:
         self.finished_calls: list[Call] = []
         self._let_in = True
         self._open: list[Exchanging] = []
-        self._under_way: dict[asyncio.Task[Any], asyncio.Future[Any]] = {}
+        self._under_way: dict[asyncio.Task[Any], _UnderWay] = {}
 
     @property
     def task(self) -> str:
@@ -86,6 +121,55 @@ class Work:
     def before(self) -> tuple[Message, ...]:
         """What was said before that."""
         return self.request.messages[:-1]
+
+    # ------------------------------------------------------------ time
+
+    @property
+    def trial_deadline_ns(self) -> int:
+        """When the trial's time is up; later by as much as a person was waited for."""
+        return self.started_ns + round(self.desk.timeout_s * SECOND_NS) + self.excused.so_far_ns
+
+    @property
+    def deadline_ns(self) -> int:
+        """When its time or the team's is up, whichever comes first."""
+        limit_s = self.team.limits.time_s
+        if limit_s is None or limit_s >= self.desk.timeout_s:
+            return self.trial_deadline_ns
+        return self.started_ns + round(limit_s * SECOND_NS) + self.excused.so_far_ns
+
+    @contextmanager
+    def waiting_for_a_person(self) -> Iterator[None]:
+        """Time that no limit of time counts."""
+        self.excused.begin()
+        self._reschedule()
+        try:
+            yield
+        finally:
+            self.excused.end()
+            self._reschedule()
+
+    def resumes(self, started_ns: int, intended_ns: int, excused_ns: int) -> None:
+        """The trial began in an earlier process: `started_ns`, on this one's clock."""
+        self.started_ns, self.intended_ns = started_ns, intended_ns
+        self.excused.before_ns += excused_ns
+        self._reschedule()
+
+    def restore(self, calls: Sequence[tuple[Call, Answer]], spans: Sequence[Span]) -> None:
+        """Take in what an earlier process recorded; it counts for all limits."""
+        self.collector.restore(spans, calls)
+        self.finished_calls += (call for call, _ in calls)
+        asked = {(call.agent, call.turn) for call, _ in calls}
+        self.steps += len(asked)
+        for agent, _ in asked:
+            self.steps_of[agent] = self.steps_of.get(agent, 0) + 1
+        self.numbered_from = max((turn for _, turn in asked), default=0) - self.steps
+        self.files += [name for span in spans for name in span.detail.get("files", ())]
+
+    def _reschedule(self) -> None:
+        if self.limit is not None and not self.limit.expired():
+            loop = asyncio.get_running_loop()
+            left_s = (self.deadline_ns - monotonic_ns()) / SECOND_NS
+            self.limit.reschedule(None if self.excused.waits else loop.time() + left_s)
 
     # ------------------------------------------------------------ limits
 
@@ -140,7 +224,7 @@ class Work:
 
     def asks(self, around: Opening) -> Asking:
         """An agent's next model call begins."""
-        asking = around.asking = Asking(self, around, self.steps)
+        asking = around.asking = Asking(self, around, self.numbered_from + self.steps)
         return asking
 
     def found(self, call: Call, answer: Answer, asking: Asking) -> None:
@@ -170,20 +254,20 @@ class Work:
     def follow(self, coroutine: Coroutine[Any, Any, T], after: asyncio.Future[Any]) -> asyncio.Task[T]:
         """Something that goes on beside the agents, once `after` is over, and must be over before the trial is."""
         task = asyncio.create_task(coroutine)
-        self._under_way[task] = after
+        self._under_way[task] = _UnderWay(after, here())
         task.add_done_callback(lambda done: self._under_way.pop(done, None))
         return task
 
     async def settled(self) -> None:
         """Wait for what follows what is over by now: nobody waits for a call that another agent has under way."""
-        over = [task for task, after in self._under_way.items() if after.done()]
+        over = [task for task, what in self._under_way.items() if what.after.done()]
         if over:
             await asyncio.wait(over)
 
-    async def decoded(self) -> None:
-        """Wait until everything that goes on beside the agents is over."""
-        while self._under_way:
-            await asyncio.wait(list(self._under_way))
+    async def decoded(self, under: Opening | None = None) -> None:
+        """Wait until everything that goes on beside the agents is over, or all of it that began under a span."""
+        while left := [task for task, what in self._under_way.items() if under is None or what.is_under(under)]:
+            await asyncio.wait(left)
 
     async def end(self) -> None:
         """Leave nothing behind. Where the loop let a call through that was never made, the breaker hears of it."""
@@ -214,9 +298,12 @@ async def perform(planned: PlannedTrial, desk: Desk, slot: Slot, body: Body) -> 
 
 async def _within_time(work: Work, body: Body) -> Reached:
     limit = asyncio.timeout((work.deadline_ns - monotonic_ns()) / SECOND_NS)
+    work.limit = limit
     try:
         async with limit:
             return await body(work)
+    except StorageError:
+        raise
     except TimeoutError:
         if not limit.expired():
             raise
@@ -245,7 +332,7 @@ def _finished(work: Work, reached: Reached, ended_ns: int) -> Trial:
     return Trial(
         planned=work.planned,
         status=status,
-        intended_ns=work.slot.intended_ns,
+        intended_ns=work.intended_ns,
         started_ns=work.started_ns,
         ended_ns=ended_ns,
         calls=tuple(call for call, _ in pairs),
