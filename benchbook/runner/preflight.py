@@ -92,7 +92,7 @@ def _unfit(
         used = member.target or name
         reason = missing[used] or unable(team, plan.targets[used], can[used])
         if reason:
-            return reason
+            return reason if used == name else f"{member.name} asks {used}: {reason}"
     return None
 
 
