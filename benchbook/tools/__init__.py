@@ -81,7 +81,7 @@ def tool(name: str) -> Tool:
 
 @cache
 def described(name: str) -> ToolSpec:
-    """What a model is told of a tool, worked out once: agents are built often. Raises PlanError for a name that is none."""
+    """What a model is told of a tool, worked out once: agents are built often. Raises PlanError for an unknown name."""
     module = tool(name)
     schema = module.Input.model_json_schema()
     schema.pop("description", None)  # the class's own docstring, meant for readers of the code
