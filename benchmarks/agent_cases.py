@@ -1,14 +1,16 @@
 """Agents, teams and workflows whose every delay is known: plans as files, and where each trial's time must have gone.
 
 Nothing by itself: `agents.py` prints how closely the delays are recovered, `tests/end_to_end/test_agent_law.py` holds
-the law on the rows. All delays are multiples of one unit. Cases, each done by each workload:
+the law on the rows. All delays are multiples of one unit. Cases:
 
     in-turn   model, tool, model, ...; a lead that asks two workers one after the other
     at-once   tools side by side, workers side by side, their tools at work at the same time
-    refused   a model call that is refused first: the back-off is what the provider asks for
+    refused   a model call that is refused first; the provider says how long to wait
     answer    (a single agent's alone) one model call
 
-The workflow has two steps side by side, one after them that wants an approval, and a last one.
+Each is done by five teams: `alone` (an agent), `led` (a lead and two workers as its tools), `net` (a graph: the two
+side by side between two others), `relay` (a swarm of two), `flow` (a workflow: the two side by side, a draft that
+wants an approval, a report).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchbook import workloads
+from benchbook.records.teams import TEAM_KINDS
 
 CASES = {
     "in-turn": "Do it in turn.",
@@ -31,27 +33,21 @@ MODEL, APPROVAL, BACK_OFF = 4, 6, 5
 """Units: a model call of a single agent, lead or author; a decision; what a refusal asks to wait."""
 
 KNOWN: Mapping[tuple[str, str], Mapping[str, int]] = {
-    ("agent", "in-turn"): {"model_ms": 12, "tool_ms": 8, "effort_ms": 20, "critical_path_ms": 20},
-    ("agent", "at-once"): {"model_ms": 8, "tool_ms": 9, "effort_ms": 26, "critical_path_ms": 17},
-    ("agent", "refused"): {"model_ms": 4, "rate_limit_wait_ms": 5, "effort_ms": 9, "critical_path_ms": 9},
-    ("multi_agent", "in-turn"): {"model_ms": 18, "tool_ms": 3, "effort_ms": 21, "critical_path_ms": 21},
-    ("multi_agent", "at-once"): {"model_ms": 15, "tool_ms": 3, "effort_ms": 27, "critical_path_ms": 18},
-    ("multi_agent", "refused"): {"model_ms": 10, "rate_limit_wait_ms": 5, "effort_ms": 15, "critical_path_ms": 15},
-    ("workflow", "in-turn"): {
-        "model_ms": 12,
-        "tool_ms": 3,
-        "human_wait_ms": 6,
-        "effort_ms": 23,
-        "critical_path_ms": 21,
-    },
-    ("workflow", "at-once"): {
-        "model_ms": 15,
-        "tool_ms": 3,
-        "human_wait_ms": 6,
-        "effort_ms": 33,
-        "critical_path_ms": 24,
-    },
-    ("workflow", "refused"): {
+    ("alone", "in-turn"): {"model_ms": 12, "tool_ms": 8, "effort_ms": 20, "critical_path_ms": 20},
+    ("alone", "at-once"): {"model_ms": 8, "tool_ms": 9, "effort_ms": 26, "critical_path_ms": 17},
+    ("alone", "refused"): {"model_ms": 4, "rate_limit_wait_ms": 5, "effort_ms": 9, "critical_path_ms": 9},
+    ("led", "in-turn"): {"model_ms": 18, "tool_ms": 3, "effort_ms": 21, "critical_path_ms": 21},
+    ("led", "at-once"): {"model_ms": 14, "tool_ms": 3, "effort_ms": 26, "critical_path_ms": 17},
+    ("led", "refused"): {"model_ms": 10, "rate_limit_wait_ms": 5, "effort_ms": 15, "critical_path_ms": 15},
+    ("net", "in-turn"): {"model_ms": 12, "tool_ms": 3, "effort_ms": 17, "critical_path_ms": 15},
+    ("net", "at-once"): {"model_ms": 14, "tool_ms": 3, "effort_ms": 26, "critical_path_ms": 17},
+    ("net", "refused"): {"model_ms": 12, "rate_limit_wait_ms": 3, "effort_ms": 17, "critical_path_ms": 15},
+    ("relay", "in-turn"): {"model_ms": 12, "tool_ms": 3, "effort_ms": 15, "critical_path_ms": 15},
+    ("relay", "at-once"): {"model_ms": 12, "tool_ms": 9, "effort_ms": 30, "critical_path_ms": 21},
+    ("relay", "refused"): {"model_ms": 10, "rate_limit_wait_ms": 5, "effort_ms": 15, "critical_path_ms": 15},
+    ("flow", "in-turn"): {"model_ms": 12, "tool_ms": 3, "human_wait_ms": 6, "effort_ms": 23, "critical_path_ms": 21},
+    ("flow", "at-once"): {"model_ms": 14, "tool_ms": 3, "human_wait_ms": 6, "effort_ms": 32, "critical_path_ms": 23},
+    ("flow", "refused"): {
         "model_ms": 12,
         "rate_limit_wait_ms": 3,
         "human_wait_ms": 6,
@@ -59,8 +55,9 @@ KNOWN: Mapping[tuple[str, str], Mapping[str, int]] = {
         "critical_path_ms": 21,
     },
 }
-"""Workload and case -> columns of `trials`, in units; a part of the wall time that is not named is 0."""
-WORKLOADS = tuple(name for name in ("agent", "multi_agent", "workflow") if name in workloads.WORKLOADS)
+"""Team and case -> columns of `trials`, in units; a part of the wall time that is not named is 0."""
+
+ALL = ("alone", "led", "net", "relay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,12 @@ class Story:
     folder: Path
     unit_ms: float
     base_url: str = "simulator"
-    workloads: Sequence[str] = WORKLOADS
+    teams: Sequence[str] = ALL
     cases: Sequence[str] = ("in-turn", "at-once", "refused")
     repetitions: int = 1
     concurrency: int = 1
+    workloads: Sequence[str] = ()
+    """Others than those of the teams."""
 
     def write(self) -> Path:
         """Dataset, script, profile, teams and plan as files; the plan's path."""
@@ -82,8 +81,8 @@ class Story:
         self._write("cases", {"name": "delays", "version": "1", "schema_version": "1", "test_cases": listed})
         self._write("script", {"dataset": "cases.json", "entries": [self._entry(name) for name in self.cases]})
         self._write("profile", self._profile())
-        for workload, team in TEAMS.items():
-            self._write(workload, team)
+        for name in self.teams:
+            self._write(name, {"name": name, **TEAMS[name]})
         return self._write("plan", self._plan())
 
     @property
@@ -106,21 +105,27 @@ class Story:
                 for wait in step.get("waits", ())
             ]
             calls += [{"name": name, "arguments": {"input": CASES[case]}} for name in step.get("asks", ())]
-            found.append({"say": step["say"], "ttft_ms": step["model"] * self.unit_ms, "calls": calls})
+            handoffs = [{"to": name} for name in step.get("hands_to", ())]
+            found.append(
+                {"say": step["say"], "ttft_ms": step["model"] * self.unit_ms, "calls": calls, "handoffs": handoffs}
+            )
         return found
 
     def _profile(self) -> dict[str, Any]:
         refused = {"kind": "rate_limited", "retry_after_s": BACK_OFF * self.unit_ms / 1e3, "holds": CASES["refused"]}
-        odd = list(range(1, 2 * self.repetitions * len(self.workloads) + 2, 2))
-        faults = [{**refused, "agent": agent, "script": odd} for agent in ("solo", "ann")]
+        odd = list(range(1, 2 * self.repetitions * len(self.teams) + 2, 2))
+        faults = [{**refused, "agent": agent, "script": odd} for agent in ("solo", "ann", "taker")]
         return {"seed": 1, "default": {"ttft_ms": 0, "token_ms": 0, "scripts": ["script.json"]}, "faults": faults}
 
     def _plan(self) -> dict[str, Any]:
         target = {"name": "sim", "provider": "openai", "model": "sim-openai", "base_url": self.base_url}
+        teams: dict[str, list[str]] = {}
+        for name in self.teams:
+            teams.setdefault(TEAM_KINDS[TEAMS[name]["kind"]], []).append(str(self.folder / f"{name}.json"))
         execute = {
             "targets": [target],
-            "workloads": list(self.workloads),
-            "teams": {workload: str(self.folder / f"{workload}.json") for workload in WORKLOADS},
+            "workloads": [*teams, *self.workloads],
+            "teams": teams,
             "approver": {"kind": "scripted", "delay_s": APPROVAL * self.unit_ms / 1e3},
             "load": {"kind": "closed", "concurrency": self.concurrency},
             "repetitions": self.repetitions,
@@ -132,9 +137,10 @@ class Story:
         return {"validate": {"datasets": [str(self.folder / "cases.json")]}, "execute": execute}
 
 
-def _say(model: int, say: str, waits: Sequence[Mapping[str, int]] = (), asks: Sequence[str] = ()) -> dict[str, Any]:
-    """A step of a script: after so many units the model says this and calls these."""
-    return {"model": model, "say": say, "waits": waits, "asks": asks}
+def _say(model: int, say: str, waits: Sequence[Mapping[str, int]] = (), **others: Sequence[str]) -> dict[str, Any]:
+    """A step of a script: after so many units the model says this, waits by a tool, and `asks` workers or `hands_to`
+    another."""
+    return {"model": model, "say": say, "waits": waits, **others}
 
 
 def _wait(units: int, together: int = 1) -> dict[str, int]:
@@ -143,10 +149,12 @@ def _wait(units: int, together: int = 1) -> dict[str, int]:
 
 _ANN = [_say(2, "I wait.", [_wait(3)]), _say(2, "Ann is done.")]
 _MEETS_BOB = [_say(2, "I wait for Bob.", [_wait(3, together=2)]), _say(2, "Ann is done.")]
-_MEETS_ANN = [_say(4, "I wait for Ann.", [_wait(4, together=2)]), _say(2, "Bob is done.")]
+_MEETS_ANN = [_say(4, "I wait for Ann.", [_wait(3, together=2)]), _say(2, "Bob is done.")]
 _BOTH = _say(MODEL, "Both of you.", asks=["ann", "bob"])
 _QUICK = [_say(2, "Done at once.")]
 _AUTHOR = [_say(MODEL, "All is done.")]
+_GIVER = [_say(MODEL, "Take it.", hands_to=["taker"]), _say(2, "It is passed on.")]
+_ALL_THREE = [_wait(units, together=3) for units in (3, 6, 9)]
 
 SCRIPTS: Mapping[str, Mapping[str, list[dict[str, Any]]]] = {
     "in-turn": {
@@ -155,13 +163,19 @@ SCRIPTS: Mapping[str, Mapping[str, list[dict[str, Any]]]] = {
         "ann": _ANN,
         "bob": _QUICK,
         "author": _AUTHOR,
+        "editor": _AUTHOR,
+        "giver": _GIVER,
+        "taker": [_say(MODEL, "I wait.", [_wait(3)]), _say(2, "It is done.")],
     },
     "at-once": {
-        "solo": [_say(MODEL, "All three.", [_wait(units, together=3) for units in (3, 6, 9)]), _say(MODEL, "Done.")],
+        "solo": [_say(MODEL, "All three.", _ALL_THREE), _say(MODEL, "Done.")],
         "lead": [_BOTH, _say(MODEL, "Both are done.")],
         "ann": _MEETS_BOB,
         "bob": _MEETS_ANN,
         "author": _AUTHOR,
+        "editor": _AUTHOR,
+        "giver": _GIVER,
+        "taker": [_say(MODEL, "All three.", _ALL_THREE), _say(2, "It is done.")],
     },
     "refused": {
         "solo": [_say(MODEL, "At last.")],
@@ -169,6 +183,9 @@ SCRIPTS: Mapping[str, Mapping[str, list[dict[str, Any]]]] = {
         "ann": [_say(2, "At last.")],
         "bob": _QUICK,
         "author": _AUTHOR,
+        "editor": _AUTHOR,
+        "giver": _GIVER,
+        "taker": [_say(MODEL, "At last.")],
     },
     "answer": {"solo": [_say(MODEL, "Done.")]},
 }
@@ -176,27 +193,50 @@ _WORKERS = [
     {"name": "ann", "role": "a worker", "goal": "Do your part.", "tools": ["wait"]},
     {"name": "bob", "role": "a worker", "goal": "Do your part.", "tools": ["wait"]},
 ]
+_AUTHOR_MEMBER = {"name": "author", "role": "the author", "goal": "Put it together."}
+
+
+def _steps(*needed: tuple[str, str, tuple[str, ...]]) -> list[dict[str, Any]]:
+    return [{"name": name, "agent": agent, "task": "{{ task }}", "needs": needs} for name, agent, needs in needed]
+
+
 TEAMS: Mapping[str, Mapping[str, Any]] = {
-    "agent": {
-        "name": "alone",
+    "alone": {
         "kind": "agent",
         "members": [{"name": "solo", "role": "a worker", "goal": "Do it.", "tools": ["wait"]}],
     },
-    "multi_agent": {
-        "name": "led",
+    "led": {
         "kind": "supervisor",
         "entry": "lead",
         "members": [{"name": "lead", "role": "the lead", "goal": "Have it done."}, *_WORKERS],
     },
-    "workflow": {
-        "name": "flow",
+    "net": {
+        "kind": "graph",
+        "entry": "author",
+        "members": [_AUTHOR_MEMBER, *_WORKERS, {"name": "editor", "role": "the editor", "goal": "Join it."}],
+        "edges": [
+            {"from": "author", "to": "ann"},
+            {"from": "author", "to": "bob"},
+            {"from": "ann", "to": "editor"},
+            {"from": "bob", "to": "editor"},
+        ],
+    },
+    "relay": {
+        "kind": "swarm",
+        "entry": "giver",
+        "members": [
+            {"name": "giver", "role": "a worker", "goal": "Pass it on."},
+            {"name": "taker", "role": "a worker", "goal": "Do it.", "tools": ["wait"]},
+        ],
+    },
+    "flow": {
         "kind": "workflow",
-        "members": [*_WORKERS, {"name": "author", "role": "the author", "goal": "Put it together."}],
+        "members": [*_WORKERS, _AUTHOR_MEMBER],
         "steps": [
-            {"name": "first", "agent": "ann", "task": "{{ task }}"},
-            {"name": "second", "agent": "bob", "task": "{{ task }}"},
-            {"name": "draft", "agent": "author", "task": "{{ task }}", "needs": ["first", "second"], "approval": True},
-            {"name": "report", "agent": "author", "task": "{{ task }}", "needs": ["draft"]},
+            *_steps(("first", "ann", ()), ("second", "bob", ())),
+            *({**step, "approval": True} for step in _steps(("draft", "author", ("first", "second")))),
+            *_steps(("report", "author", ("draft",))),
         ],
     },
 }
+"""Name -> team file, its name aside."""

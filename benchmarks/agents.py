@@ -35,7 +35,7 @@ from benchbook.runner.loops import loop_factory
 from benchbook.stages import Job
 from benchbook.stages.execute import execute
 from benchbook.stages.store import store
-from benchmarks.agent_cases import CASES, KNOWN, TEAMS, WORKLOADS, Story
+from benchmarks.agent_cases import ALL, CASES, KNOWN, TEAMS, Story
 from benchmarks.figures import at, print_table, shown
 from benchmarks.measuring import CLIENT_CORE, host_facts, pinned, serving
 from benchmarks.waiting import teaching
@@ -80,20 +80,20 @@ def recovery(asked: argparse.Namespace, folder: Path) -> int:
         trials, _ = _stored(served)
     print(f"unit {asked.unit:g} ms; {asked.repeats} trials of each; error = stored - known, of each trial\n")
     lines, worst = [], 0.0
-    for (workload, case), known in KNOWN.items():
-        if workload not in WORKLOADS:
+    for (team, case), known in KNOWN.items():
+        if team not in ALL:
             continue
-        mine = [row for row in trials if (row["workload"], row["test_id"]) == (workload, case)]
+        mine = [row for row in trials if (row["team"], row["test_id"]) == (team, case)]
         for column in (*PARTS, "effort_ms", "critical_path_ms"):
             wanted = known.get(column, 0) * asked.unit
             off = [row[column] - wanted for row in mine]
             if wanted or any(off):
-                lines.append([workload, case, column, f"{wanted:g}", *_spread(off)])
+                lines.append([team, case, column, f"{wanted:g}", *_spread(off)])
             if column in PARTS:
                 worst = max(worst, abs(statistics.median(off)))
         rest = [row["orchestration_ms"] for row in mine]
-        lines.append([workload, case, "orchestration_ms", "-", *_spread(rest)])
-    print_table(("workload", "case", "column", "known ms", "error p50 ms", "least", "most"), lines)
+        lines.append([team, case, "orchestration_ms", "-", *_spread(rest)])
+    print_table(("team", "case", "column", "known ms", "error p50 ms", "least", "most"), lines)
     kept = worst <= MOST_ERROR_MS
     print(
         f"\nlargest median error of a part: {worst:.2f} ms, limit {MOST_ERROR_MS:g} ms: {'kept' if kept else 'MISSED'}"
@@ -112,7 +112,7 @@ def overhead(asked: argparse.Namespace, folder: Path) -> int:
     """An agent's time and processor time with us and without."""
     lines = []
     for case, models, tools in (("answer", 1, 0), ("in-turn", 3, 2)):
-        story = Story(folder / case, 0.0, workloads=("agent",), cases=(case,))
+        story = Story(folder / case, 0.0, teams=("alone",), cases=(case,))
         with _served(story) as served:
             clients: dict[str, Callable[[int], list[float]]] = {
                 "Strands, bare": lambda n, at=served, of=case: _bare(at.base_url, CASES[of], n),
@@ -176,7 +176,7 @@ async def _bare_agents(base_url: str, prompt: str, calls: int) -> list[float]:
         await asyncio.sleep(ms / 1e3)
         return f"waited {ms:g} ms"
 
-    said = TEAMS["agent"]["members"][0]
+    said = TEAMS["alone"]["members"][0]
     system = f"You are {said['name']}, {said['role']}.\nYour goal: {said['goal']}"
     walls = []
     async with openai.AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0) as client:
@@ -195,8 +195,8 @@ async def _bare_agents(base_url: str, prompt: str, calls: int) -> list[float]:
 
 def crowd(asked: argparse.Namespace, folder: Path) -> int:
     """Many at a time, and the law on every stored row."""
-    workloads, cases = ("agent", "multi_agent"), ("in-turn", "at-once")
-    story = Story(folder, 250.0, workloads=workloads, cases=cases, repetitions=asked.agents, concurrency=asked.agents)
+    teams, cases = ("alone", "led"), ("in-turn", "at-once")
+    story = Story(folder, 250.0, teams=teams, cases=cases, repetitions=asked.agents, concurrency=asked.agents)
     with _served(story) as served:
         trials, spans = _stored(served)
     by_trial: dict[str, list[Row]] = {row["trial_id"]: [] for row in trials}
@@ -208,7 +208,7 @@ def crowd(asked: argparse.Namespace, folder: Path) -> int:
     print(f"rows on which the law is broken: {len(broken)} of {len(trials)} {broken[:1] or ''}\n")
     lines = []
     for column in (*PARTS[:2], "orchestration_ms"):
-        off = [row[column] - KNOWN[row["workload"], row["test_id"]].get(column, 0) * story.unit_ms for row in trials]
+        off = [row[column] - KNOWN[row["team"], row["test_id"]].get(column, 0) * story.unit_ms for row in trials]
         lines.append([column, *(shown(at(off, q)) for q in (0.5, 0.95)), f"{max(off):.2f}"])
     print_table(("error ms (orchestration: its time)", "p50", "p95", "most"), lines)
     return int(bool(broken))

@@ -78,11 +78,16 @@ def active_agents(spans: Sequence[Span], instant: int) -> set[str]:
     return {span.agent for span in own if span.agent}
 
 
+def covers_anything(span: Span, spans: Sequence[Span]) -> bool:
+    inside = [one for one in spans if one.kind in COVERING and span in (one, *around(one, spans))]
+    return any(one.started_ns < one.ended_ns for one in inside)
+
+
 def chain(spans: Sequence[Span], parent: Span | None, until: int) -> list[tuple[int, Span | None]]:
     """(nanosecond, span it belongs to) on the critical path through `parent`, which ends at `until`."""
     start = WALL[0] if parent is None else parent.started_ns
     inside = [span for span in spans if span.parent_id == (parent.span_id if parent else None)]
-    ended = [span for span in inside if span.ended_ns <= until and span.started_ns < span.ended_ns]
+    ended = [span for span in inside if span.ended_ns <= until and covers_anything(span, spans)]
     if not ended:
         return [(instant, parent) for instant in range(start, until)]
     last = max(ended, key=lambda span: (span.ended_ns, -span.started_ns, [-ord(letter) for letter in span.span_id]))
