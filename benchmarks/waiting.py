@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,11 @@ class Input(BaseModel):
 
 class Settings(BaseModel):
     """None."""
+
+
+def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:  # noqa: ARG001 - a tool has these
+    """What it needs and this machine lacks: nothing."""
+    return None
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:  # noqa: ARG001 - a tool has these
