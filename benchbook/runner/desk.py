@@ -17,6 +17,7 @@ from benchbook.runner.gate import Gate
 from benchbook.runner.lanes import Share
 from benchbook.runner.plan import Plan
 from benchbook.runner.services import Service, Services
+from benchbook.runner.teams import ready_tools
 from benchbook.runner.warming import warm
 from benchbook.workloads import ready
 from benchbook.workloads.approvers import Approver, approver
@@ -45,9 +46,11 @@ class Desk:
         self.retries = RetryPolicy(execute.retries.attempts, execute.retries.base_s, execute.retries.cap_s)
 
     async def warm(self, share: Share) -> None:
-        """Have at hand what the load will use: the workloads' code, and connections where the plan asks for them."""
+        """Have at hand what the load will use: the workloads' code, their tools' processes, and connections where the
+        plan asks for them."""
         for kind in self._plan.spec.execute.workloads:
             ready(kind, self, self._providers)
+        await ready_tools(self._plan.spec)
         await warm(self._plan, self._providers, self._outbox.transport, share)
 
     def request(self, trial: PlannedTrial) -> ModelRequest:

@@ -69,6 +69,15 @@ def require_ready(spec: PlanSpec, environ: Mapping[str, str]) -> None:
                 _require_ready(f"{team.path}: member {member.name}, tool {use.name}", use, environ)
 
 
+async def ready_tools(spec: PlanSpec) -> None:
+    """Use each tool of the plan's teams once, before anything is measured."""
+    uses = [(use.name, use.settings) for team in every_team(spec) for member in team.members for use in member.tools]
+    if uses:
+        from benchbook.tools import ready
+
+        await ready(uses)
+
+
 def _require_ready(where: str, use: ToolUse, environ: Mapping[str, str]) -> None:
     from benchbook.tools import lacking
 

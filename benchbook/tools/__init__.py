@@ -6,7 +6,8 @@ with `failed`, whose text is what the model gets to read. Tools are imported whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -34,6 +35,8 @@ FAILURES = ("unknown_tool", "bad_settings", "bad_arguments", "timeout", "error",
 """What `Outcome.detail["kind"]` of a failed use may be (`crash`: a fault of the tool's own); a tool may say something
 more precise."""
 _LINE_LIMIT = 600
+_WARMING_S = 30.0
+_warmed: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,11 @@ class Tool(Protocol):
 
     def lacking(self, settings: Any, environ: Mapping[str, str]) -> str | None:
         """What it needs and does not have here: a folder, a repository, a key. None: it can be used."""
+        ...
+
+    def warming(self, settings: Any) -> Mapping[str, Any] | None:
+        """Arguments of a first use that only makes later ones quick (a process that starts, an index that is made);
+        None where there is nothing to be made, or where a use has a price."""
         ...
 
     async def run(self, asked: Any, settings: Any, place: Place) -> Outcome: ...
@@ -142,6 +150,24 @@ async def use(name: str, arguments: Mapping[str, Any] | str, settings: Mapping[s
         if limit.expired():
             return failure("timeout", f"{name} was stopped after {place.timeout_s:g} s, its time limit")
         return failure("crash", f"{name}: {error or type(error).__name__}")
+
+
+async def ready(uses: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Use each tool once, all at the same time, so that no trial waits for what is made once in a process.
+
+    uses: names with their settings. A use that fails changes nothing: the next one will say so.
+    """
+    from asyncio import gather
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    cold = {f"{os.getpid()} {name} {sorted(settings.items())}": (name, settings) for name, settings in uses}
+    wanted = [cold[key] for key in cold.keys() - _warmed]
+    _warmed.update(cold)
+    with TemporaryDirectory(prefix="benchbook-warming-") as folder:
+        first = [(name, tool(name).warming(configured(name, settings)), settings) for name, settings in wanted]
+        place = Place(Path(folder), _WARMING_S)
+        await gather(*(use(name, asked, settings, place) for name, asked, settings in first if asked is not None))
 
 
 def failure(kind: str, text: str, **detail: Any) -> Outcome:

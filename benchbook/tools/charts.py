@@ -83,6 +83,9 @@ class Input(BaseModel):
         return self
 
 
+_FIRST: dict[str, Any] = {"kind": "bar", "title": "-", "x_label": "-", "y_label": "-", "series": [{"x": [1], "y": [1]}]}
+
+
 class Settings(BaseModel):
     """Nothing to set."""
 
@@ -91,6 +94,11 @@ class Settings(BaseModel):
 
 def lacking(_settings: Settings, _environ: Mapping[str, str]) -> None:
     """Nothing."""
+
+
+def warming(_settings: Settings) -> dict[str, Any]:
+    """A drawing starts the process that draws."""
+    return _FIRST
 
 
 async def run(asked: Input, _settings: Settings, place: Place) -> Outcome:

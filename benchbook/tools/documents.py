@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,6 +57,11 @@ class Settings(BaseModel):
 def lacking(settings: Settings, _environ: Mapping[str, str]) -> str | None:
     """The folder."""
     return inside.no_folder(settings.folder)
+
+
+def warming(_settings: Settings) -> dict[str, Any]:
+    """Loads the code that reads."""
+    return {"action": "list"}
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:

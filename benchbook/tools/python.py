@@ -7,7 +7,7 @@ system lacks a layer the tool refuses, unless the settings name that layer as on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -56,6 +56,11 @@ def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:
     if settings.remote is None or environ.get(settings.key_env, "").strip():
         return None
     return f"no key: ${settings.key_env} is not set"
+
+
+def warming(settings: Settings) -> dict[str, Any] | None:
+    """A script starts the process that keeps Python warm."""
+    return {"code": "None"} if settings.remote is None else None
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:

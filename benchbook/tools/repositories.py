@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -93,6 +93,11 @@ def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:
     if settings.github:
         return remote.without_key(settings.token_env, environ)
     return None if Path(settings.clone).exists() else f"the clone {settings.clone} is not there"
+
+
+def warming(settings: Settings) -> dict[str, Any] | None:
+    """A log makes a repository of a text."""
+    return {"action": "log", "count": 1} if not settings.github else None
 
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:

@@ -13,6 +13,7 @@ import pytest
 from benchbook import tools
 from benchbook.errors import PlanError
 from benchbook.tools import FAILURES, TOOLS, Outcome, Place, failure
+from benchbook.tools.jail import door
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -124,3 +125,17 @@ def test_what_a_tool_lacks_is_known_before_a_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert tools.lacking(name, settings, {"SET": "a-key", "E2B_API_KEY": " "}) == missing
+
+
+async def test_tools_are_made_ready_before_a_run() -> None:
+    """Processes are started and indexes made, once; what has a price or can't work is left for its use to say."""
+    door.close()
+    tools._warmed.clear()
+    uses = [(name, {}) for name in TOOLS]
+    dear = [("search", {"provider": "tavily"}), ("python", {"remote": "e2b"}), ("repository", {"github": "ada/kites"})]
+    await tools.ready([*uses, *dear, ("sql", {"folder": "none"}), ("chart", {})])
+    keepers = dict(door._keepers)
+    assert {program for _, program, _ in keepers} == {"sql", "python", "chart"}
+    await tools.ready(uses)
+    assert door._keepers == keepers
+    assert [tools.tool(name).warming(tools.configured(name, settings)) for name, settings in dear] == [None] * 3
