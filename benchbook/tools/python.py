@@ -58,6 +58,11 @@ def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:
     return f"no key: ${settings.key_env} is not set"
 
 
+def service(settings: Settings) -> str | None:
+    """Whom a use asks."""
+    return settings.remote
+
+
 def warming(settings: Settings) -> dict[str, Any] | None:
     """A script starts the process that keeps Python warm."""
     return {"code": "None"} if settings.remote is None else None

@@ -95,6 +95,11 @@ def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:
     return None if Path(settings.clone).exists() else f"the clone {settings.clone} is not there"
 
 
+def service(settings: Settings) -> str | None:
+    """Whom a use asks."""
+    return "github" if settings.github else None
+
+
 def warming(settings: Settings) -> dict[str, Any] | None:
     """A log makes a repository of a text."""
     return {"action": "log", "count": 1} if not settings.github else None

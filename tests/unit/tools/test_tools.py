@@ -139,3 +139,18 @@ async def test_tools_are_made_ready_before_a_run() -> None:
     await tools.ready(uses)
     assert door._keepers == keepers
     assert [tools.tool(name).warming(tools.configured(name, settings)) for name, settings in dear] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "asks"),
+    [
+        *((name, {}, None) for name in TOOLS),
+        ("search", {"provider": "tavily"}, "tavily"),
+        ("python", {"remote": "e2b"}, "e2b"),
+        ("repository", {"github": "ada/kites"}, "github"),
+        ("repository", {"nope": 1}, None),
+        ("nope", {}, None),
+    ],
+)
+def test_which_service_a_tool_asks(name: str, settings: dict[str, Any], asks: str | None) -> None:
+    assert tools.service(name, settings) == asks
