@@ -57,8 +57,6 @@ KNOWN: Mapping[tuple[str, str], Mapping[str, int]] = {
 }
 """Team and case -> columns of `trials`, in units; a part of the wall time that is not named is 0."""
 
-ALL = ("alone", "led", "net", "relay")
-
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -67,7 +65,7 @@ class Story:
     folder: Path
     unit_ms: float
     base_url: str = "simulator"
-    teams: Sequence[str] = ALL
+    teams: Sequence[str] = ("alone", "led", "net", "relay", "flow")
     cases: Sequence[str] = ("in-turn", "at-once", "refused")
     repetitions: int = 1
     concurrency: int = 1

@@ -101,8 +101,6 @@ def recovery(asked: argparse.Namespace, folder: Path) -> int:
     lines = []
     for (team, case), known in KNOWN.items():
         mine = [row for row in trials if (row["team"], row["test_id"]) == (team, case)]
-        if not mine:
-            continue
         for column in (*PARTS, "critical_path_ms"):
             wanted = known.get(column, 0) * asked.unit
             off = [row[column] - wanted for row in mine]
