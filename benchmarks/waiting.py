@@ -38,6 +38,10 @@ def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:  # no
     return None
 
 
+def warming(settings: Settings) -> None:  # noqa: ARG001 - a tool has these
+    """Nothing is to be made beforehand."""
+
+
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:  # noqa: ARG001 - a tool has these
     """Wait; says how long."""
     if asked.together > 1:
