@@ -38,7 +38,7 @@ def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:  # no
     return None
 
 
-def warming(settings: Settings) -> None:  # noqa: ARG001 - a tool has these
+def warming(settings: Settings) -> None:
     """Nothing is to be made beforehand."""
 
 
