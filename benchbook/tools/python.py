@@ -52,10 +52,10 @@ class Settings(BaseModel):
 
 
 def lacking(settings: Settings, environ: Mapping[str, str]) -> str | None:
-    """The key of a remote one."""
-    if settings.remote is None or environ.get(settings.key_env, "").strip():
-        return None
-    return f"no key: ${settings.key_env} is not set"
+    """The key of a remote one; here, a layer of the kernel."""
+    if settings.remote is None:
+        return door.lacking(settings.may_lack)
+    return None if environ.get(settings.key_env, "").strip() else f"no key: ${settings.key_env} is not set"
 
 
 def service(settings: Settings) -> str | None:

@@ -34,6 +34,7 @@ READERS: Mapping[str, str] = {
 """Suffix of a file -> DuckDB's function that reads it."""
 _HEAD_START_S = 0.25
 _TEXT_LIMIT = 4 << 20
+_Files = tuple[dict[str, tuple[str, str]], list[tuple[int, int]]]
 
 
 class Input(BaseModel):
@@ -57,9 +58,9 @@ class Settings(BaseModel):
 
 
 def lacking(settings: Settings, _environ: Mapping[str, str]) -> str | None:
-    """The folder, or a table's file."""
+    """The folder, or a table's file; or a layer of the kernel."""
     files = _files(settings)
-    return files.removeprefix("sql: ") if isinstance(files, str) else None
+    return files.removeprefix("sql: ") if isinstance(files, str) else door.lacking()
 
 
 def warming(_settings: Settings) -> dict[str, Any]:
@@ -72,15 +73,18 @@ async def run(asked: Input, settings: Settings, place: Place) -> Outcome:
     files = await asyncio.to_thread(_files, settings)
     if isinstance(files, str):
         return failure("bad_settings", files)
-    tables, versions = files
     job = door.Job(
         payload={"query": asked.query, "rows": settings.rows},
         time_s=place.timeout_s - min(_HEAD_START_S, place.timeout_s / 10),
         memory_mb=2 * settings.memory_mb + 64,
         keep_bytes=_TEXT_LIMIT,
     )
-    report = await door.run("sql", {"tables": tables, "versions": versions, "memory_mb": settings.memory_mb}, job)
-    return _outcome(report, job)
+    return _outcome(await door.run("sql", _preparation(settings, files), job), job)
+
+
+def _preparation(settings: Settings, files: _Files) -> dict[str, Any]:
+    tables, versions = files
+    return {"tables": tables, "versions": versions, "memory_mb": settings.memory_mb}
 
 
 def _outcome(report: door.Report, job: door.Job) -> Outcome:
@@ -99,7 +103,7 @@ def _outcome(report: door.Report, job: door.Job) -> Outcome:
     return Outcome(said["text"], detail={**detail, "rows": said["rows"], "more": said["more"]})
 
 
-def _files(settings: Settings) -> tuple[dict[str, tuple[str, str]], list[tuple[int, int]]] | str:
+def _files(settings: Settings) -> _Files | str:
     """Table name -> reader and file, with a stamp of each file's state; or what is wrong."""
     folder = settings.folder.resolve()
     if not folder.is_dir():

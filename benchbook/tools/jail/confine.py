@@ -51,9 +51,8 @@ def confine(bounds: Bounds, keeper: int) -> tuple[list[str], list[str]]:
     libc = ctypes.CDLL(None, use_errno=True)
     layers = ["process", "limits", "capabilities"]
     missing = _missing(libc)
-    if refused := [layer for layer in missing if layer not in bounds.may_lack]:
-        lost = " and ".join(_WHAT_IT_KEEPS[layer] for layer in refused)
-        raise UnconfinedError(f"this system has no {' and no '.join(refused)}, which would keep it from {lost}")
+    if (refusal := _refusal(missing, bounds.may_lack)) is not None:
+        raise UnconfinedError(refusal)
     _limit(bounds)
     _done(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     if "landlock" not in missing:
@@ -66,6 +65,19 @@ def confine(bounds: Bounds, keeper: int) -> tuple[list[str], list[str]]:
         _filter_calls(libc)
         layers.append("seccomp")
     return layers, missing
+
+
+def lacking(may_lack: Collection[str]) -> str | None:
+    """What would be refused here for want of a layer, and why; None: nothing. Changes nothing."""
+    return _refusal(_missing(ctypes.CDLL(None, use_errno=True)), may_lack)
+
+
+def _refusal(missing: Collection[str], may_lack: Collection[str]) -> str | None:
+    refused = [layer for layer in missing if layer not in may_lack]
+    if not refused:
+        return None
+    lost = " and ".join(_WHAT_IT_KEEPS[layer] for layer in refused)
+    return f"this system has no {' and no '.join(refused)}, which would keep it from {lost}"
 
 
 def _missing(libc: ctypes.CDLL) -> list[str]:

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ _MOST_SILENT = 3
 _REPORT_LIMIT = 1 << 20
 _AGAIN_S = 0.005
 _REPORTED_FILES = 50
+_NO_LINUX = "needs Linux: no other system can lock a process in this way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ _starting = threading.Lock()
 async def run(program: str, preparation: Mapping[str, Any], job: Job) -> Report:
     """Do a job and tell how it ended. Cancelling this kills the job."""
     if sys.platform != "linux":
-        return Report("refused", reason=f"{program} needs Linux: no other system can lock a process in this way")
+        return Report("refused", reason=_NO_LINUX)
     key = (os.getpid(), program, orjson.dumps(preparation, option=orjson.OPT_SORT_KEYS).decode())
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     output = os.memfd_create("output", os.MFD_CLOEXEC)
@@ -115,6 +116,15 @@ async def run(program: str, preparation: Mapping[str, Any], job: Job) -> Report:
         return _report(orjson.loads(said), output, job.keep_bytes)
     finally:
         os.close(output)
+
+
+def lacking(may_lack: Collection[str] = ()) -> str | None:
+    """Why no job would be begun on this system, or None."""
+    if sys.platform != "linux":
+        return _NO_LINUX
+    from benchbook.tools.jail import confine
+
+    return confine.lacking(may_lack)
 
 
 def close() -> None:

@@ -113,20 +113,36 @@ async def test_many_at_once(tmp_path: Path) -> None:
     assert all(outcome.files == ("n",) for outcome in outcomes)
 
 
-async def test_keeper_is_one_thread_and_knows_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a process of one thread can be forked safely; a keeper of SQL has DuckDB in it."""
-    door.close()
+def keepers_of_ours() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "benchbook.tools.jail.keeper" in child.cmdline()]
+
+
+async def test_warm_keepers_are_one_thread_and_know_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a process of one thread can be forked safely, and DuckDB would like to have more."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-a-key-that-nobody-should-see")
     (tmp_path / "t.csv").write_text("a\n1\n")
-    await python(TELL, tmp_path)
-    await tools.use("sql", {"query": "from t"}, {"folder": str(tmp_path)}, Place(tmp_path, 60.0))
-    keepers = [child for child in psutil.Process().children() if "benchbook.tools.jail.keeper" in child.cmdline()]
-    assert len(keepers) == 2
-    for keeper in keepers:
+    before = {keeper.pid for keeper in keepers_of_ours()}
+    await tools.ready([("python", {}), ("search", {}), ("sql", {"folder": str(tmp_path)})])
+    started = [keeper for keeper in keepers_of_ours() if keeper.pid not in before]
+    assert started
+    (tmp_path / "bad.json").write_text("{")
+    await tools.ready([("sql", {"folder": str(tmp_path), "rows": 1})])  # each query will tell what is wrong
+    for keeper in keepers_of_ours():
         assert keeper.num_threads() == 1
         assert "sk-a-key" not in json.dumps(keeper.environ())
+
+
+async def test_the_keeper_that_was_idle_longest_makes_room(tmp_path: Path) -> None:
+    job = door.Job({"code": "1", "packages": False}, 60.0, tmp_path)
     door.close()
-    assert all(gone(keeper.pid) for keeper in keepers)
+    assert keepers_of_ours() == []
+    await asyncio.gather(*(door.run("python", {"n": n}, job) for n in range(8)))
+    first = set(keepers_of_ours())
+    await door.run("python", {"n": 8}, job)
+    kept = set(keepers_of_ours())
+    assert (len(first), len(kept), len(first & kept)) == (8, 8, 7)
+    door.close()
+    assert keepers_of_ours() == []
 
 
 def test_works_in_any_loop(tmp_path: Path) -> None:
@@ -154,7 +170,8 @@ from benchbook import tools
 async def main():
     for settings in json.loads(sys.argv[4]):
         outcome = await tools.use("python", {"code": "6 * 7"}, settings, tools.Place(Path(sys.argv[3]), 60.0))
-        print(json.dumps({"text": outcome.text, "failed": outcome.failed, **outcome.detail}))
+        said = {"text": outcome.text, "failed": outcome.failed, "lacking": tools.lacking("python", settings, {})}
+        print(json.dumps({**said, **outcome.detail}))
 asyncio.run(main())
 """
 """An engine on a system that lacks a layer: its own filter makes the kernel answer EINVAL. 157 is prctl, with 22 for a
@@ -175,6 +192,8 @@ def test_system_that_lacks_a_layer_refuses_unless_told_otherwise(layer: str, tmp
     ended = subprocess.run(command, capture_output=True, check=True)
     refused, weaker = map(json.loads, ended.stdout.splitlines())
     assert (refused["failed"], refused["kind"], refused["layers"]) == (True, "refused", [])
-    assert refused["text"] == f"python: not run: this system has no {layer}, which would keep it from {lost}"
+    assert refused["lacking"] == f"this system has no {layer}, which would keep it from {lost}"
+    assert refused["text"] == f"python: not run: {refused['lacking']}"
     assert (weaker["failed"], weaker["text"], weaker["missing"]) == (False, "42\n", [layer])
+    assert weaker["lacking"] is None
     assert not [named for named in weaker["layers"] if named.startswith(layer)]
