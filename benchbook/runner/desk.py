@@ -49,7 +49,7 @@ class Desk:
         """Have at hand what the load will use: the workloads' code, their tools' processes, and connections where the
         plan asks for them."""
         for kind in self._plan.spec.execute.workloads:
-            ready(kind, self, self._providers)
+            await ready(kind, self, self._providers)
         await ready_tools(self._plan.spec)
         await warm(self._plan, self._providers, self._outbox.transport, share)
 

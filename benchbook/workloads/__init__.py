@@ -130,10 +130,10 @@ def workload(kind: str) -> Workload:
     return cast("Workload", import_module(WORKLOADS[kind]).run)
 
 
-def ready(kind: str, desk: Desk, targets: Iterable[str]) -> None:
+async def ready(kind: str, desk: Desk, targets: Iterable[str]) -> None:
     """Have at hand what trials of that kind use: its code, and an SDK's clients. Raises PlanError."""
     workload(kind)
     if kind in TEAM_WORKLOADS:
-        import_module("benchbook.workloads.team.building").ready(desk, targets)
+        await import_module("benchbook.workloads.team.building").ready(desk, targets)
     if kind == "multi_agent":
         import_module("benchbook.workloads.arrangements").ready()

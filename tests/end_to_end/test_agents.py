@@ -6,8 +6,15 @@ One run of all cases on all four wires is shared by most tests; what has to go w
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +22,10 @@ import pytest
 import yaml
 
 from benchbook.errors import PlanError
-from benchbook.records import Call, Span, Trial
+from benchbook.records import Call, ModelRequest, Span, Trial, Usage
 from benchbook.stages.execute import execute
+from benchbook.wire import wire
+from benchbook.wire.events import Ended, Finished, Started, TextDelta, TimingReported, UsageReported
 from tests.conftest import TARGETS, Bench
 
 WIRES = ("openai", "anthropic", "bedrock", "ollama")
@@ -43,6 +52,7 @@ SCRIPT: dict[str, list[dict[str, Any]]] = {
     "word 1": [
         {"calls": [{"name": "telephone", "arguments": {"number": 1}}]},
         {"calls": [{"name": "documents", "arguments": {"action": "shred"}}]},
+        {"calls": [{"name": "documents", "arguments": '{"action": "li'}]},
         {"calls": [{"name": "documents", "arguments": {"action": "read", "path": "../secret"}}]},
         {"say": "word 1, in spite of all."},
     ],
@@ -167,10 +177,14 @@ def test_what_a_model_does_wrong_is_recorded_and_the_agent_goes_on(ran: list[Tri
     for trial in of(ran, 1):
         assert (trial.status, trial.output) == ("success", "word 1, in spite of all.")
         wrong = [span for span in trial.spans if span.kind == "tool"]
-        assert [span.name for span in wrong] == ["telephone", "documents", "documents"]
-        assert [span.status for span in wrong] == ["error"] * 3
+        assert [span.name for span in wrong] == ["telephone", "documents", "documents", "documents"]
+        assert [span.status for span in wrong] == ["error"] * 4
+        assert json.loads(wrong[1].input) == {"action": "shred"}
         assert "action" in (wrong[1].error or "")
-        assert "outside" in (wrong[2].error or "")
+        broken = '{"action": "li'  # Ollama's wire carries objects only
+        ollama = trial.planned.target.startswith("ollama")
+        assert (json.loads(wrong[2].input)["broken"] if ollama else wrong[2].input) == broken
+        assert "outside" in (wrong[3].error or "")
 
 
 def test_an_agent_that_never_stops_is_stopped(ran: list[Trial]) -> None:
@@ -330,3 +344,91 @@ def test_a_tool_that_hangs_is_stopped_and_the_agent_goes_on(bench: Bench) -> Non
     assert hung.status == "error"
     assert hung.detail["kind"] == "timeout"
     assert "stopped after" in (hung.error or "")
+
+
+def test_parameters_system_prompt_tools_and_history_of_a_case_reach_the_model(bench: Bench) -> None:
+    bench.targets = WIRES
+    bench.write()
+    said = [{"role": "user", "content": "My word is kiwi."}, {"role": "assistant", "content": "Noted."}]
+    config = {"temperature": 0.5, "top_p": 0.25, "max_tokens": 77, "stop": ["END"], "seed": 3}
+    case = {"id": "told", "category": "k", "messages": [*said, {"role": "user", "content": "Which?"}]}
+    case |= {"system": "Be brief.", "config": config}
+    dataset = bench.folder / "told.json"
+    dataset.write_text(json.dumps({"name": "told", "version": "1.0", "schema_version": "1", "test_cases": [case]}))
+    bench.sections = {"validate": {"datasets": [str(dataset)]}}
+    with listening() as (address, heard):
+        plan = {"region": "us-east-1", "base_url": address}
+        targets = [{"name": wire, "provider": wire, "model": TARGETS[wire], **plan} for wire in WIRES]
+        trials = once(bench, TEAM, {"word 0": [{"say": "word 0"}]}, targets=targets)
+    assert {trial.output for trial in trials} == {"ready"}
+    assert len(heard) == 4
+    for name, request in heard.items():
+        assert [message.content for message in request.messages] == ["My word is kiwi.", "Noted.", "Which?"]
+        assert [message.role for message in request.messages] == ["user", "assistant", "user"]
+        assert (request.system or "").startswith("You are solo, a clerk.")
+        assert (request.system or "").endswith("Be brief.")
+        assert sorted(tool.name for tool in request.tools) == ["documents", "search"]
+        params = request.params
+        assert (params.temperature, params.top_p, params.max_tokens, params.stop) == (0.5, 0.25, 77, ("END",))
+        assert params.seed == (3 if name in ("openai_chat", "ollama_chat") else None)
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, dict[str, ModelRequest]]]:
+    """A server that answers every wire with one word; its address, and what it was asked, by wire."""
+    heard: dict[str, ModelRequest] = {}
+    paths = {"/chat/completions": "openai_chat", "/v1/messages": "anthropic_messages", "/api/chat": "ollama_chat"}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            name = next((wire for end, wire in paths.items() if self.path.endswith(end)), "bedrock_converse")
+            heard[name] = request = wire(name).decode_request(self.path, body)
+            writer = wire(name).writer(request, request_id="1")
+            told = (Started(), TextDelta("ready"), Finished("stop"), TimingReported({"total_ms": 1.0}))
+            events = (*told, UsageReported(Usage(input=1, output=1)), Ended())
+            answer = b"".join([writer.write(event) for event in events])
+            self.send_response(200)
+            self.send_header("content-type", writer.content_type)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing is said."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", heard
+        server.shutdown()
+
+
+def test_ctrl_c_twice_leaves_nothing_behind(bench: Bench) -> None:
+    bench.targets = ("bedrock",)
+    bench.faults = [{"kind": "stall", "every": 1, "for_s": None}]
+    bench.execute = {"workloads": ["agent"], "teams": write_team(bench, TEAM), "timeout_s": 600, "warmup": 0}
+    write_script(bench, {"word 0": [{"say": "word 0"}]})
+    job = f"Job(plan={str(bench.write())!r}, results={str(bench.results)!r})"
+    code = f"from benchbook.stages import Job; from benchbook.stages.execute import execute; execute({job})"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        _wait_until(lambda: bool(list(bench.results.glob("journal/*/segment-*"))), process)
+        for _ in range(20):
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+                break
+        assert process.returncode is not None, "it hangs"
+    finally:
+        process.kill()
+        process.communicate()
+    assert bench.trials() == []
+
+
+def _wait_until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    for _ in range(6000):
+        if true():
+            return
+        assert process.poll() is None
+        time.sleep(0.01)
+    pytest.fail("it has not begun")

@@ -5,6 +5,7 @@
     building.py   `build(work, member, ...)`: a member as a `strands.Agent`; `answer(work, agent, text)`
     models.py     the SDK's own model classes, pointed at a target; clients are shared per target
     wiretap.py    the official clients' requests over our transport: every byte stamped, handed on as it arrives
+    rehearsal.py  a first call without a server, so that no trial pays for what SDKs build late
     bedrock.py    boto3's event streams, stamped event by event
     hooks.py      Strands' hooks: agents, rounds, tools, handoffs; the limits
     retries.py    our retry policy as an agent's

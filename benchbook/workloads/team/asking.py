@@ -30,6 +30,10 @@ Facts = tuple[Asked, str, bool]
 """What was asked, of which model, and whether as a stream."""
 
 
+_EARLY_NS = 2_000_000
+"""A loop's timers may ring so much early."""
+
+
 class Exchanging(Protocol):
     """A request under way; `exchange` never fails, it is cancelled at most."""
 
@@ -105,7 +109,7 @@ class Asking:
 
     def given_up_as(self) -> str:
         """The error kind of a call whose reader was cancelled now."""
-        return "timeout" if monotonic_ns() >= self.work.deadline_ns else "cancelled"
+        return "timeout" if monotonic_ns() >= self.work.deadline_ns - _EARLY_NS else "cancelled"
 
 
 def asking_here() -> Asking:

@@ -22,18 +22,23 @@ from benchbook.workloads import Desk
 from benchbook.workloads.team.collector import here, one_line
 from benchbook.workloads.team.hooks import Watch, text_of
 from benchbook.workloads.team.models import model
+from benchbook.workloads.team.rehearsal import rehearsing
 from benchbook.workloads.team.retries import Retries
 from benchbook.workloads.team.tooling import BenchTool
 from benchbook.workloads.team.work import Reached, Work, hush
 
 
-def ready(desk: Desk, targets: Iterable[str]) -> None:
-    """Before the first trial: have the SDKs imported and the targets' clients made. Raises PlanError."""
+async def ready(desk: Desk, targets: Iterable[str]) -> None:
+    """Before the first trial: have the SDKs imported, the targets' clients made, and each once used, without a server
+    (not boto3, which builds little). Raises PlanError."""
     hush()
     for name in targets:
         target = desk.provider(name).target
         request = ModelRequest(target.model, (Message("user", "?"),), params=target.params, stream=target.stream)
-        Agent(model=model(desk, name, request), callback_handler=None)
+        agent = Agent(model=model(desk, name, request), callback_handler=None)
+        if target.provider != "bedrock":
+            with rehearsing():
+                await agent.invoke_async("Ready?")
 
 
 def build(

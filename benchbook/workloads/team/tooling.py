@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,7 @@ class BenchTool(AgentTool):
     def __init__(self, work: Work, use: teams.ToolUse, timeout_s: float) -> None:
         super().__init__()
         self._work, self._use, self._timeout_s = work, use, timeout_s
-        described = tools.described(use.name)
-        self._spec: ToolSpec = {
-            "name": described.name,
-            "description": described.description,
-            "inputSchema": {"json": dict(described.parameters)},
-        }
+        self._spec = _spec(use.name)
 
     @property
     def tool_name(self) -> str:
@@ -114,6 +110,17 @@ class BenchTool(AgentTool):
         folder: Path = self._work.desk.scratch(self._work.planned)
         left_s = max(0.0, (self._work.deadline_ns - monotonic_ns()) / SECOND_NS)
         return Place(folder, min(self._timeout_s, left_s), os.environ)
+
+
+@cache
+def _spec(name: str) -> ToolSpec:
+    """What a model is told of a tool; made once, for a schema costs more than a call."""
+    described = tools.described(name)
+    return {
+        "name": described.name,
+        "description": described.description,
+        "inputSchema": {"json": dict(described.parameters)},
+    }
 
 
 def _may_pass(outcome: Outcome) -> bool:

@@ -309,7 +309,7 @@ async def _within_time(work: Work, body: Body) -> Reached:
             raise
         work.out_of_time()
         work.cut_off("timeout")
-        return Reached()
+        return Reached(error_kind="timeout", error_message=f"{work.desk.timeout_s:g} s were over")
     except BenchbookError as error:
         return Reached(error_kind="agent", error_message=one_line(error))
 
@@ -353,8 +353,7 @@ def _verdict(work: Work, reached: Reached, ended_ns: int) -> tuple[str, str | No
     if work.stopped_by is not None:
         return "failure", "limit", f"stopped: {work.stopped_how}"
     if reached.error_kind == "timeout" or ended_ns >= work.trial_deadline_ns:
-        said = reached.error_message or f"{work.desk.timeout_s:g} s were over"
-        return "timeout", "timeout", said
+        return "timeout", "timeout", reached.error_message or f"{work.desk.timeout_s:g} s were over"
     if reached.error_kind is not None:
         return "failure", reached.error_kind, reached.error_message
     if not reached.text.strip():
