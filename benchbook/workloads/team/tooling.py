@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +111,8 @@ class BenchTool(AgentTool):
         return Place(folder, min(self._timeout_s, left_s), os.environ)
 
 
-@cache
 def _spec(name: str) -> ToolSpec:
-    """What a model is told of a tool; made once, for a schema costs more than a call."""
+    """What a model is told of a tool, in the SDK's form."""
     described = tools.described(name)
     return {
         "name": described.name,
