@@ -67,7 +67,9 @@ def decide(folder: Path, request_id: str, made: Decision) -> None:
         try:
             os.link(hidden, path)
         except FileExistsError:
-            raise ApprovalError(f"request {request_id}", _said(decision(folder, request_id)), "nothing changed") from None
+            raise ApprovalError(
+                f"request {request_id}", _said(decision(folder, request_id)), "nothing changed"
+            ) from None
         finally:
             hidden.unlink(missing_ok=True)
         sync_folder(folder)

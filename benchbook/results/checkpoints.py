@@ -57,6 +57,11 @@ class Session:
     begun: tuple[str, ...] = ()
 
     @property
+    def keys(self) -> frozenset[str]:
+        """Of the parts that are done."""
+        return frozenset(part.key for part in self.parts)
+
+    @property
     def ends_ns(self) -> int:
         """When the last of its parts was done; when it began, if none was."""
         return max(self.done_ns, default=self.opened_ns)

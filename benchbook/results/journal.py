@@ -190,9 +190,7 @@ def _optional(path: Path, damaged: list[Damaged]) -> Any:
         return None
 
 
-def _lines(
-    run: JournalRun, segment: Segment, read: Callable[[bytes], _T | None]
-) -> Iterator[tuple[int, _T]]:
+def _lines(run: JournalRun, segment: Segment, read: Callable[[bytes], _T | None]) -> Iterator[tuple[int, _T]]:
     """What `read` finds in the segment's readable lines, with their numbers; a line of another kind it says None to."""
     with segment.path.open("rb") as file:
         for number, line in enumerate(file, 1):

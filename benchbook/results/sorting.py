@@ -116,7 +116,9 @@ class Sorted:
             wanted = order[start : start + rows]
             block_of = np.searchsorted(firsts, wanted, side="right") - 1
             counts = np.bincount(block_of, minlength=len(self._blocks))
-            parts = [part for block, count in zip(self._blocks, counts, strict=True) for part in self._next(block, count)]
+            parts = [
+                part for block, count in zip(self._blocks, counts, strict=True) for part in self._next(block, count)
+            ]
             shift = np.concatenate([[0], np.cumsum(counts)[:-1]]) - given - firsts[:-1]
             yield pa.Table.from_batches(parts, schema=self._schema).take(pa.array(wanted + shift[block_of]))
             given += counts

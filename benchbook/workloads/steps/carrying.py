@@ -17,8 +17,8 @@ from benchbook.results.checkpoints import Part, Session
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """intended_ns, started_ns: of the trial, on the present process's clock; parts: shifted; redone: keys that were
-    begun and not done, to be done again; shifts_ns: what was added to each session's raw stamps, the first one's
+    """intended_ns, started_ns: of the trial, on the present process's clock; parts: shifted; redone: keys that a kill
+    cut off, so that what was done of them then is not counted; shifts_ns: what was added to each session's raw stamps, the first one's
     first."""
 
     intended_ns: int
@@ -46,12 +46,12 @@ def carried(earlier: Sequence[Session], intended_ns: int, taken_up_ns: int) -> C
     parts = {
         part.key: shifted(part, shift) for session, shift in zip(earlier, shifts, strict=True) for part in session.parts
     }
-    begun = dict.fromkeys(key for session in earlier for key in session.begun)
+    cut_off = dict.fromkeys(key for session in earlier for key in session.begun if key not in session.keys)
     return Carried(
         earlier[0].intended_ns + shifts[0],
         earlier[0].opened_ns + shifts[0],
         tuple(parts.values()),
-        tuple(key for key in begun if key not in parts),
+        tuple(cut_off),
         tuple(shifts),
         {key: part.value for key, part in parts.items()},
     )
