@@ -84,7 +84,12 @@ class MemberSpec(Section):
             raise ValueError("a role is one line: more goes into instructions")
         return value.strip().rstrip(".")
 
-    def record(self) -> Member:
+    def record(self, team: LimitsSpec) -> Member:
+        """As a record; what its limits leave unsaid of steps and a tool's time is as the team's limits have it."""
+        limits = None
+        if self.limits is not None:
+            unsaid = {"steps": team.steps, "handoffs": team.handoffs, "tool_timeout_s": team.tool_timeout_s}
+            limits = Limits(**{**unsaid, **self.limits.model_dump(exclude_unset=True)})
         return Member(
             name=self.name,
             role=self.role,
@@ -92,7 +97,7 @@ class MemberSpec(Section):
             tools=tuple(ToolUse(tool.name, tool.settings) for tool in self.tools),
             target=self.target,
             instructions=self.instructions.strip(),
-            limits=None if self.limits is None else self.limits.record(),
+            limits=limits,
         )
 
 
@@ -145,7 +150,7 @@ class TeamSpec(Section):
         return Team(
             name=self.name,
             kind=self.kind,
-            members=tuple(member.record() for member in self.members),
+            members=tuple(member.record(self.limits) for member in self.members),
             entry=self.entry or alone,
             edges=tuple(Edge(edge.source, edge.to, edge.when) for edge in self.edges),
             steps=tuple(Step(**step.model_dump()) for step in self.steps),

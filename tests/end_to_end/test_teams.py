@@ -39,6 +39,11 @@ def edges(*ways: str) -> list[dict[str, str]]:
     return found
 
 
+def told(to: str) -> dict[str, str]:
+    """A handoff that names the task."""
+    return {"to": to, "message": "{{ case }} You count."}
+
+
 TEAMS = [
     team("supervised", "supervisor", member("lead"), member("finder", "search"), member("adder")),
     team(
@@ -81,7 +86,7 @@ TEAMS = [
 SEARCH = {"name": "search", "arguments": {"query": "heron"}}
 AGENTS: dict[str, Any] = {
     "lead": [
-        {"say": "Both.", "handoffs": [{"to": "finder"}, {"to": "adder"}]},
+        {"say": "Both.", "handoffs": [told("finder"), told("adder")]},
         {"say": "Heard {{ observation 1 ~ \\d+ }} and {{ observation 2 ~ \\d+ }}."},
     ],
     "finder": [{"calls": [SEARCH]}, {"say": "12 found", "first_byte_ms": 30}],
@@ -95,17 +100,17 @@ AGENTS: dict[str, Any] = {
     "critic": [{"say": "please revise"}],
     "ping": [{"say": "ping"}],
     "pong": [{"say": "pong"}],
-    "first": [{"calls": [SEARCH]}, {"handoffs": [{"to": "second", "message": "you count"}]}, {"say": "passed on"}],
+    "first": [{"calls": [SEARCH]}, {"handoffs": [told("second")]}, {"say": "passed on"}],
     "second": [{"handoffs": [{"to": "third", "context": {"seen": 7}}]}, {"say": "passed too"}],
     "third": [{"say": "7 herons"}],
     "tick": [{"handoffs": [{"to": "tock"}]}, {"say": "over"}],
     "tock": [{"handoffs": [{"to": "tick"}]}, {"say": "out"}],
-    "up": [{"handoffs": [{"to": "down"}]}, {"say": "over"}],
+    "up": [{"handoffs": [told("down")]}, {"say": "over"}],
     "down": [{"handoffs": [{"to": "up"}]}, {"say": "out"}],
     "boss": [{"handoffs": [{"to": "wreck"}]}, {"say": "Without it then."}],
     "start": [{"say": "started"}],
     "giver": [{"handoffs": [{"to": "wrecker"}]}, {"say": "given"}],
-    "chief": [{"handoffs": [{"to": "talker"}]}, {"say": "It said: {{ observation }}"}],
+    "chief": [{"handoffs": [told("talker")]}, {"say": "It said: {{ observation }}"}],
     "talker": [{"calls": [SEARCH]}, {"calls": [SEARCH]}, {"calls": [SEARCH]}, {"say": "found"}],
     "slow": [{"say": "at last", "first_byte_ms": 5000}],
     "late": [{"say": "never said"}],
@@ -114,11 +119,11 @@ AGENTS: dict[str, Any] = {
 }
 
 
-def benched(folder: Path, teams: list[dict[str, Any]], faults: list[dict[str, Any]], **fields: Any) -> Bench:
-    """A bench whose teams and script are files in that folder."""
+def benched(folder: Path, teams: list[dict[str, Any]], case: dict[str, Any], **fields: Any) -> Bench:
+    """A bench of that one case, whose teams and script are files in that folder."""
     script = {"entries": [{"match": TASK, "agents": AGENTS}]}
     (folder / "script.yaml").write_text(yaml.safe_dump(script))
-    (folder / "case.yaml").write_text(yaml.safe_dump({"name": "case", "test_cases": [{"id": "c", "prompt": TASK}]}))
+    (folder / "case.yaml").write_text(yaml.safe_dump({"name": "case", "test_cases": [{"id": "c", **case}]}))
     for one in teams:
         (folder / f"{one['name']}.yaml").write_text(yaml.safe_dump(one))
     execute = {
@@ -131,14 +136,14 @@ def benched(folder: Path, teams: list[dict[str, Any]], faults: list[dict[str, An
     }
     datasets = {"validate": {"datasets": [str(folder / "case.yaml")]}}
     law = {"scripts": ["script.yaml"]}
-    return Bench(folder, law=law, faults=faults, execute=execute, sections=datasets, **fields)
+    return Bench(folder, law=law, execute=execute, sections=datasets, **fields)
 
 
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trial]:
     """The first repetition of each team, by name; the second came to the same."""
     faults = [{"kind": "server_error", "agent": name, "rate": 1} for name in ("wreck", "wrecked", "wrecker")]
-    bench = benched(tmp_path_factory.mktemp("teams"), TEAMS, faults)
+    bench = benched(tmp_path_factory.mktemp("teams"), TEAMS, {"prompt": TASK}, faults=faults)
     bench.execute["repetitions"] = 2
     execute(bench.job())
     found = bench.trials()
@@ -246,7 +251,7 @@ def test_a_swarms_handoffs_are_tool_calls_from_turn_to_turn(trials: dict[str, Tr
     handoffs = of(trial, "handoff")
     assert [(span.detail["from"], span.detail["to"]) for span in handoffs] == [("first", "second"), ("second", "third")]
     assert around(trial, handoffs[0]) == ["round", "agent", "node"]
-    assert "you count" in of(trial, "agent", "second")[0].input
+    assert f"{TASK} You count." in of(trial, "agent", "second")[0].input
     assert trial.end_state["answered_by"] == ["third"]
 
 
@@ -304,10 +309,13 @@ ELSEWHERE = [
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Trial]:
-    """Teams on every provider, by team and target; their files are gone before anything is read again."""
-    bench = benched(
-        tmp_path_factory.mktemp("elsewhere"), ELSEWHERE, [], targets=("openai", "anthropic", "bedrock", "ollama")
-    )
+    """Teams on every provider, by team and target; their files are gone before anything is read again.
+
+    The task stands in what was said before: only who is told of that, and whom those tell, plays by the script."""
+    said = [("user", TASK), ("assistant", "Which one?"), ("user", "The northern one.")]
+    case = {"messages": [{"role": role, "content": content} for role, content in said]}
+    targets = ("openai", "anthropic", "bedrock", "ollama")
+    bench = benched(tmp_path_factory.mktemp("elsewhere"), ELSEWHERE, case, targets=targets)
     job = bench.job()
     run_id = execute(job).run_id
     for path in bench.folder.glob("*.yaml"):

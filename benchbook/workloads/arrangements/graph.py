@@ -17,15 +17,15 @@ from strands.multiagent.graph import Graph, GraphState
 
 from benchbook.records import Edge
 from benchbook.workloads.arrangements.nodes import NodeWatch, said
-from benchbook.workloads.arrangements.outcome import answer_of, sdk_figures
-from benchbook.workloads.team.building import build, failed, report
+from benchbook.workloads.arrangements.outcome import answer_of, members, sdk_figures
+from benchbook.workloads.team.building import failed, report
 from benchbook.workloads.team.work import Reached, Work
 
 
 async def work_together(work: Work) -> Reached:
     """The answer of the last batch's nodes, in the order of their ends."""
     watch = NodeWatch(work)
-    agents = {member.name: build(work, member) for member in work.team.members}
+    agents = members(work)
     graph = _graph(work, agents, watch)
     last = [work.team.entry]
     try:

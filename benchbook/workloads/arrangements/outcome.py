@@ -1,13 +1,21 @@
-"""What a team came to: who worked, who handed to whom, who answered; and Strands' own figures of it."""
+"""A team's agents, and what they came to: who worked, who handed to whom, who answered, what Strands says of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from strands import Agent
+
 from benchbook.records import Span
-from benchbook.workloads.team.building import stopped
+from benchbook.workloads.team.building import build, stopped
 from benchbook.workloads.team.work import Reached, Work
+
+
+def members(work: Work) -> dict[str, Agent]:
+    """The team's members as agents, by name. The entry knows what was said before the task."""
+    before = {work.team.entry: work.before}
+    return {one.name: build(work, one, history=before.get(one.name, ())) for one in work.team.members}
 
 
 def course(spans: Iterable[Span]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ async def work_together(work: Work) -> Reached:
     """The supervisor's answer."""
     team = work.team
     workers = [build(work, member) for member in team.members if member.name != team.entry]
-    supervisor = build(work, team.member(team.entry), tools=[worker.as_tool() for worker in workers])
+    tools = [worker.as_tool() for worker in workers]
+    supervisor = build(work, team.member(team.entry), tools=tools, history=work.before)
     try:
         reached = await answer(work, supervisor, work.task)
     finally:

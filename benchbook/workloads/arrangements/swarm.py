@@ -10,9 +10,9 @@ from strands.multiagent import Swarm
 
 from benchbook.clock import monotonic_ns
 from benchbook.workloads.arrangements.nodes import NodeWatch, said
-from benchbook.workloads.arrangements.outcome import answer_of, sdk_figures
+from benchbook.workloads.arrangements.outcome import answer_of, members, sdk_figures
 from benchbook.workloads.attempts import SECOND_NS
-from benchbook.workloads.team.building import build, failed, report
+from benchbook.workloads.team.building import failed, report
 from benchbook.workloads.team.work import Reached, Work
 
 _SPARE_S = 60.0
@@ -35,7 +35,7 @@ async def work_together(work: Work) -> Reached:
 
 
 def _swarm(work: Work) -> Swarm:
-    agents = {member.name: build(work, member) for member in work.team.members}
+    agents = members(work)
     most = work.team.limits.handoffs + 1
     left_s = (work.deadline_ns - monotonic_ns()) / SECOND_NS + _SPARE_S
     return Swarm(

@@ -15,7 +15,7 @@ from benchbook.cli import main
 from benchbook.config import build_plan, load_plan, read_team, thaw
 from benchbook.config.teams import team_fields, team_of
 from benchbook.errors import EXIT_BAD_INPUT, EXIT_DONE, PlanError, RecordError
-from benchbook.records import Edge, Member, Step, Team, ToolUse
+from benchbook.records import Edge, Limits, Member, Step, Team, ToolUse
 from tests.documented import ROOT
 
 READY = sorted((ROOT / "datasets" / "teams").glob("*.yaml"))
@@ -226,6 +226,15 @@ def test_the_default_plan_takes_the_ready_teams() -> None:
     spec = load_plan(ROOT / "params.yaml", ["execute.workloads=[api, agent, multi_agent, workflow]"])
     names = {workload: [team.name for team in teams] for workload, teams in spec.teams.items()}
     assert names == {"agent": ["assistant"], "multi_agent": ["research-supervisor"], "workflow": ["research-workflow"]}
+
+
+def test_a_members_limits_leave_to_the_teams_what_they_do_not_say(tmp_path: Path) -> None:
+    limits = {"steps": 40, "tool_timeout_s": 1, "tokens": 9000}
+    members = [{**A, "limits": {"tokens": 500}}, {**B, "limits": {"steps": 3}}]
+    (tmp_path / "team.yaml").write_text(yaml.safe_dump({**GRAPH, "limits": limits, "members": members}))
+    first, second = (member.limits for member in read_team(tmp_path / "team.yaml").members)
+    assert first == Limits(steps=40, tokens=500, tool_timeout_s=1)
+    assert second == Limits(steps=3, tokens=None, tool_timeout_s=1)
 
 
 def test_a_frozen_plan_needs_no_team_file(tmp_path: Path) -> None:
