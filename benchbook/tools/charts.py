@@ -6,7 +6,6 @@ page holds the chart as SVG and its figures as a table; every text in it is esca
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchbook.errors import ToolError
 from benchbook.tools import Outcome, Place, drawing, inside, process
+from benchbook.tools.aside import aside
 from benchbook.tools.jail import door
 
 NAME = "chart"
@@ -104,10 +104,10 @@ def warming(_settings: Settings) -> dict[str, Any]:
 async def run(asked: Input, _settings: Settings, place: Place) -> Outcome:
     """Raises ToolError where it can't be drawn or written."""
     png, svg = await _drawn(asked, place)
-    page = await asyncio.to_thread(page_of, asked, svg)
+    page = await aside(page_of, asked, svg)
     files = {f"{asked.file}.png": png, f"{asked.file}.html": page.encode()}
     for name, data in files.items():
-        await asyncio.to_thread(inside.write, place.folder, name, data)
+        await aside(inside.write, place.folder, name, data)
     points = sum(len(one.x) for one in asked.series)
     sizes = " and ".join(f"{name} ({len(data):,} bytes)" for name, data in files.items())
     said = f"drew a {asked.kind} chart of {_count(points, 'point')} in {len(asked.series)} series: {sizes}"

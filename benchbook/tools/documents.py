@@ -6,7 +6,6 @@ are walked without following links. Nothing runs on the event loop.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from benchbook.errors import ToolError
 from benchbook.tools import Outcome, Place, inside, texts
+from benchbook.tools.aside import aside
 
 NAME = "documents"
 DESCRIPTION = (
@@ -67,7 +67,7 @@ def warming(_settings: Settings) -> dict[str, Any]:
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:
     """Raises ToolError for what is not there or not allowed."""
     act = {"list": _list, "read": _read, "search": _search, "write": _write}[asked.action]
-    return await asyncio.to_thread(act, asked, settings, place)
+    return await aside(act, asked, settings, place)
 
 
 def seen(folder: Path, leave_out: tuple[str, ...] = ()) -> list[inside.Found]:

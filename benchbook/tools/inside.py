@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from benchbook.errors import ToolError
@@ -86,22 +87,28 @@ def walk(folder: Path) -> list[Found]:
     """
     if missing := no_folder(str(folder)):
         raise ToolError(missing)
-    found = sorted(_below(str(folder), ()), key=lambda file: file.path)
+    found = sorted(islice(_below(folder.resolve()), MOST_FILES + 1), key=lambda file: file.path)
     if len(found) > MOST_FILES:
         raise ToolError(f"the folder {folder} holds more than {MOST_FILES:,} files")
     return found
 
 
-def _below(folder: str, names: tuple[str, ...]) -> Iterator[Found]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or entry.is_symlink():
-                continue
-            if entry.is_dir(follow_symlinks=False) and len(names) < DEEPEST:
-                yield from _below(entry.path, (*names, entry.name))
-            elif entry.is_file(follow_symlinks=False):
-                facts = entry.stat(follow_symlinks=False)
-                yield Found("/".join((*names, entry.name)), facts.st_size, facts.st_mtime_ns)
+def _below(folder: Path) -> Iterator[Found]:
+    for root, folders, names, here in os.fwalk(folder, follow_symlinks=False):
+        above = Path(root).relative_to(folder)
+        deep = len(above.parts) >= DEEPEST
+        folders[:] = [] if deep else [name for name in folders if not name.startswith(".")]
+        for name in names:
+            facts = None if name.startswith(".") else _facts(name, here)
+            if facts is not None and stat.S_ISREG(facts.st_mode):
+                yield Found((above / name).as_posix(), facts.st_size, facts.st_mtime_ns)
+
+
+def _facts(name: str, here: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=here, follow_symlinks=False)
+    except FileNotFoundError:  # it was there a moment ago
+        return None
 
 
 @contextmanager

@@ -10,7 +10,6 @@ give the same hits. The index is made anew when a file has changed. Nothing runs
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,13 +21,14 @@ from textwrap import wrap
 
 from benchbook.errors import ToolError
 from benchbook.tools import Place, inside, texts
+from benchbook.tools.aside import aside
 from benchbook.tools.documents import seen
 from benchbook.tools.search import Hit, Settings
 
 K, B = 1.2, 0.75
 TITLE_WEIGHT = 3
 _FILE_BYTES = 2_000_000
-_ALL_BYTES = 64_000_000
+_ALL_BYTES = 20_000_000
 _PASSAGE_LINES = 4
 _LINE_CHARS = 140
 _SAID = 0.25
@@ -61,7 +61,7 @@ class Library:
     leave_out: tuple[str, ...] = ()
 
     async def find(self, query: str, count: int) -> list[Hit]:
-        return await asyncio.to_thread(self.look_up, query, count)
+        return await aside(self.look_up, query, count)
 
     def look_up(self, query: str, count: int) -> list[Hit]:
         """What `find` awaits. Raises ToolError where the folder is not there or too large."""

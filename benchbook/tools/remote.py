@@ -23,6 +23,7 @@ from benchbook.providers.http import Exchange, HttpRequest
 from benchbook.providers.status import error_kind
 from benchbook.providers.transport import Transport
 from benchbook.tools import Place
+from benchbook.tools.aside import aside
 
 ANSWER_BYTES = 8_000_000
 """The largest answer taken in; a service that sends more is cut off."""
@@ -104,7 +105,7 @@ def document(service: Service, body: bytes) -> Any:
 
 
 async def _exchange(request: HttpRequest, deadline_ns: int) -> Exchange:
-    tls = await asyncio.to_thread(_tls) if request.url.startswith("https://") else None
+    tls = await aside(_tls) if request.url.startswith("https://") else None
     transport = Transport(tls=tls)
     receivings: list[_Bounded] = []
 

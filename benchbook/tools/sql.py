@@ -6,7 +6,6 @@ transactions that read only) are the inner wall. Files are read once, before the
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchbook.tools import Outcome, Place, failure
+from benchbook.tools.aside import aside
 from benchbook.tools.jail import door
 
 NAME = "sql"
@@ -70,7 +70,7 @@ def warming(_settings: Settings) -> dict[str, Any]:
 
 async def run(asked: Input, settings: Settings, place: Place) -> Outcome:
     """The outcome's text is the table, or what DuckDB says is wrong; `detail` has the number of rows shown."""
-    files = await asyncio.to_thread(_files, settings)
+    files = await aside(_files, settings)
     if isinstance(files, str):
         return failure("bad_settings", files)
     job = door.Job(

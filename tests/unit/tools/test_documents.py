@@ -160,6 +160,17 @@ async def test_links_are_not_followed(desk: Desk) -> None:
     assert "no line" in (await desk.ask("search", query="mango")).text
 
 
+async def test_the_team_s_own_folder_may_be_a_link_and_not_too_large(desk: Desk) -> None:
+    (desk.folder / "a.md").write_text("a red kite\n")
+    linked = desk.folder.parent / "linked"
+    linked.symlink_to(desk.folder)
+    assert (await desk.ask("list", {"folder": str(linked)})).text == "a.md (11 bytes)"
+    assert not (await desk.ask("read", {"folder": str(linked)}, path="a.md")).failed
+    for number in range(5_000):
+        (desk.folder / f"{number}").touch()
+    assert "more than 5,000 files" in await desk.refused("list")
+
+
 async def test_a_second_name_of_a_file_is_not_written_to(desk: Desk) -> None:
     secret = desk.folder.parent / "secret.txt"
     os.link(secret, desk.scratch / "own.txt")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from benchbook import tools
-from benchbook.tools import Outcome, Place, library
+from benchbook.tools import Outcome, Place, library, remote
 from tests.unit.providers.scripted_server import CLOSE, REQUEST, STALL, Script, ScriptedServer, answer
 
 LIBRARY = Path(__file__).parents[3] / "datasets" / "library"
@@ -169,6 +171,23 @@ async def test_an_odd_answer_is_an_outcome(tmp_path: Path) -> None:
 async def test_a_service_that_hangs_is_left(tmp_path: Path) -> None:
     found, _ = await tavily(tmp_path, REQUEST, STALL, timeout_s=0.2)
     assert (found.failed, found.detail) == (True, {"kind": "timeout", "service": "tavily"})
+
+
+async def test_https_is_spoken_to_a_certificate_that_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And to no other: the key is not sent."""
+    authority, own = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(own)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    body = json.dumps({"results": [result(1)]}).encode()
+    for known in (False, True):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem") if known else "/dev/null")
+        remote._tls.cache_clear()
+        async with ScriptedServer((REQUEST, answer(body)), tls=own) as server:
+            wishes = {"provider": "tavily", "address": f"https://localhost:{server.port}"}
+            found = await search("kites", tmp_path, wishes)
+            assert [bool(server.requests), found.failed] == [known, not known]
+    assert found.detail["hits"] == 1
+    remote._tls.cache_clear()
 
 
 async def test_no_key_no_question(tmp_path: Path) -> None:
