@@ -118,6 +118,8 @@ class Receiving:
 
 
 Receiver = Callable[["asyncio.Future[None]"], Receiving]
+Free = Callable[["Connection"], None]
+"""Takes a connection that may carry another exchange."""
 
 
 class Connection(asyncio.Protocol):
@@ -129,12 +131,19 @@ class Connection(asyncio.Protocol):
         self.connect_parts: Mapping[str, int] = {}
         self._transport: asyncio.Transport | None = None
         self._receiving: Receiving | None = None
+        self._free: Free | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     # ------------------------------------------------------------ towards the pool
 
-    def send(self, payload: bytes, deadline_ns: int, receive: Receiver = Receiving) -> Receiving:
-        """Write head and body at once; `Receiving.done` resolves when the exchange is over, however it ends."""
+    def send(
+        self, payload: bytes, deadline_ns: int, receive: Receiver = Receiving, free: Free | None = None
+    ) -> Receiving:
+        """Write head and body at once; `Receiving.done` resolves when the exchange is over, however it ends.
+
+        free: told at once where the connection may carry another, before anybody else hears of the end.
+        """
+        self._free = free
         loop = asyncio.get_running_loop()
         receiving = self._receiving = receive(loop.create_future())
         self.exchanges += 1
@@ -226,10 +235,6 @@ class Connection(asyncio.Protocol):
         if receiving is None:
             return
         receiving.closed_ns, receiving.error_kind, receiving.error_message = stamp, kind, message
-        if not receiving.done.done():
-            receiving.done.set_result(None)
-        if kind is None and receiving.over is not None and receiving.status == 200:
-            receiving.over(stamp)
         transport = cast("asyncio.Transport", self._transport)
         if kind is not None:
             self.alive = False
@@ -237,6 +242,12 @@ class Connection(asyncio.Protocol):
         elif not receiving.keep_alive or transport.get_write_buffer_size() or not self.alive:
             self.alive = False
             transport.close()
+        elif self._free is not None:
+            self._free(self)
+        if not receiving.done.done():
+            receiving.done.set_result(None)
+        if kind is None and receiving.over is not None and receiving.status == 200:
+            receiving.over(stamp)  # last: who is told may send on this very connection
 
     def _detach(self) -> Receiving | None:
         receiving, self._receiving = self._receiving, None

@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchbook.clock import monotonic_ns
 from benchbook.errors import ProviderError
@@ -80,14 +81,15 @@ class Transport:
                 raise ProviderError("reset", f"{route.origin.address} ended the connection before anything was asked")
         except ProviderError as failure:
             return Exchange(closed_ns=monotonic_ns(), error_kind=failure.kind, error_message=failure.message, cold=True)
-        receiving = connection.send(outgoing.payload, deadline_ns, receive)
+        cold = not connection.exchanges
+        receiving = connection.send(outgoing.payload, deadline_ns, receive, partial(self._give_back, route))
         try:
             await receiving.done
         except asyncio.CancelledError:
-            connection.abort()
+            if not receiving.closed_ns:  # else it may carry another exchange by now
+                connection.abort()
             raise
-        self._give_back(route, connection)
-        return _exchange(connection, receiving)
+        return _exchange(connection, receiving, cold=cold)
 
     async def warm(self, url: str, count: int, deadline_ns: int) -> int:
         """Open up to `count` connections towards `url` ahead of need; the number that could be opened.
@@ -151,8 +153,7 @@ class Transport:
     async def _open(self, route: Route, deadline_ns: int) -> Connection:
         tls = self._context() if route.origin.scheme == "https" else None
         try:
-            async with asyncio.timeout((deadline_ns - monotonic_ns()) / 1e9):
-                return await connect(route, tls)
+            return await asyncio.wait_for(connect(route, tls), (deadline_ns - monotonic_ns()) / 1e9)
         except TimeoutError:
             raise ProviderError("timeout", f"time was up before {route.origin.address} was connected") from None
 
@@ -163,8 +164,7 @@ class Transport:
         return self._tls
 
 
-def _exchange(connection: Connection, receiving: Receiving) -> Exchange:
-    cold = connection.exchanges == 1
+def _exchange(connection: Connection, receiving: Receiving, *, cold: bool) -> Exchange:
     return Exchange(
         closed_ns=receiving.closed_ns,
         sent_ns=receiving.sent_ns,

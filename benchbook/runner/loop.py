@@ -16,6 +16,7 @@ from typing import Any
 from benchbook.clock import monotonic_ns
 from benchbook.config import ExecuteSection
 from benchbook.records import PlannedTrial, Trial
+from benchbook.runner.beginning import AT_ONCE, begun
 from benchbook.runner.desk import Desk
 from benchbook.runner.gate import Gate
 from benchbook.runner.lanes import Begin, Cap, ClosedLane, ClosedPace, OpenLane, Share, Slot
@@ -137,7 +138,10 @@ class Loop:
     def _begin(self, trial: PlannedTrial, slot: Slot) -> None:
         self.pulse.count(trial.target, 1)
         self.pulse.current = trial
-        task = asyncio.create_task(self._one(trial, slot))
+        trying = self._one(trial, slot)
+        if trial.workload in AT_ONCE and self._desk.gate(trial.target) is None:
+            trying = begun(trying)
+        task = asyncio.create_task(trying)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 import pytest
 import uvloop
@@ -12,9 +14,11 @@ from hypothesis import strategies as st
 
 from benchbook import __version__
 from benchbook.providers.calls import Asked, RawCall
+from benchbook.providers.connection import Receiving
 from benchbook.providers.decoding import decode
 from benchbook.providers.http import Exchange, HttpRequest
 from benchbook.providers.transport import Transport
+from benchbook.runner.beginning import begun
 from benchbook.wire import wire
 from tests.unit.providers.scripted_server import (
     CLOSE,
@@ -218,6 +222,46 @@ async def test_bytes_on_an_idle_connection_end_it(transport: Transport) -> None:
         await until(lambda: not transport.idle())
         assert (await transport.exchange(request(server), soon())).body == b"1"
         assert server.connections == 2
+
+
+async def test_who_hears_of_an_end_first_finds_the_connection_free(transport: Transport) -> None:
+    async with ScriptedServer(serving(answer(b"x"))) as server:
+        outgoing = transport.ready(request(server))
+        second: list[Coroutine[Any, Any, None]] = []
+        found: list[Exchange] = []
+
+        async def again() -> None:
+            found.append(await transport.exchange(outgoing, soon()))
+
+        def over(_: int) -> None:
+            second.append(begun(again()))
+
+        first = await transport.exchange(outgoing, soon(), partial(Receiving, over=over))
+        await asyncio.create_task(*second)
+        assert [one.status for one in (first, *found)] == [200, 200]
+        assert [one.cold for one in (first, *found)] == [True, False]
+        assert server.connections == 1
+
+
+async def test_a_cancellation_after_the_end_leaves_the_connection_to_the_next(transport: Transport) -> None:
+    async with ScriptedServer(serving(answer(b"x"))) as server:
+        outgoing = transport.ready(request(server))
+        tasks: list[asyncio.Task[Any]] = []
+        found: list[Exchange] = []
+
+        async def again() -> None:
+            found.append(await transport.exchange(outgoing, soon()))
+
+        def over(_: int) -> None:
+            tasks.append(asyncio.create_task(begun(again())))
+            tasks[0].cancel()
+
+        tasks.append(asyncio.create_task(transport.exchange(outgoing, soon(), partial(Receiving, over=over))))
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        await asyncio.wait_for(tasks[1], 20)
+        assert [one.status for one in found] == [200]
+        assert server.connections == 1
 
 
 async def test_at_most_so_many_idle_connections_are_kept() -> None:
