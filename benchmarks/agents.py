@@ -1,6 +1,6 @@
 """How true is the breakdown of agents' time, and what does measuring them cost? The real stages, simulated models.
 
-    python benchmarks/agents.py                          all three parts
+    python benchmarks/agents.py                          all parts
     python benchmarks/agents.py --only recovery --repeats 10 --unit 50
 
     recovery   agents, teams and workflows whose every delay is known (`agent_cases.py`): each stored span, and the
@@ -11,6 +11,7 @@
                writes it, and the same agent under `benchbook`, in turn, on one core and one kind of event loop. Wall
                time is the median; processor time is of the process, less that of a run of one. The difference is ours.
     crowd      100 agents and teams at a time; the law is checked anew on every stored row.
+    sums       how long all of a trial's numbers take to compute from its spans, by how many there are
 
 Exit code 1 if the median error of any kind of delay is more than 5 ms, or if the law is broken on any row.
 """
@@ -27,10 +28,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
+from benchbook.measure.agents import work
 from benchbook.measure.breakdown import breakdown_ns
-from benchbook.records import Span
+from benchbook.records import SPAN_KINDS, PlannedTrial, Span, Trial
 from benchbook.results import journal
 from benchbook.results.store import read_table
 from benchbook.runner.loops import loop_factory
@@ -286,6 +289,48 @@ def _most_at_once(intervals: Sequence[tuple[int, int]]) -> int:
     return most
 
 
+# ---------------------------------------------------------------- sums
+
+
+def sums(asked: argparse.Namespace, folder: Path) -> int:  # noqa: ARG001 - as the other parts
+    """From spans to numbers: all side by side in one agent, and each inside the one before."""
+    lines = []
+    for count in (10, 100, 1_000, 10_000):
+        took = [_took_ms(spans) for spans in (_abreast(count), _nested(count))]
+        lines.append([f"{count:,}", *(f"{one:.2f}" for one in took)])
+    print_table(("spans of a trial", "side by side ms", "inside one another ms"), lines)
+    return 0
+
+
+def _took_ms(spans: Sequence[Span]) -> float:
+    planned = PlannedTrial("t", 0, "d", "1", "c", "", "sim", "agent", 0, "measured", "", 1, team="alone")
+    trial = Trial(planned, "success", 0, 0, 10**9, spans=tuple(spans))
+    times = []
+    for _ in range(3):
+        begun_ns = time.perf_counter_ns()
+        work(trial, trial.spans)
+        times.append(time.perf_counter_ns() - begun_ns)
+    return min(times) / 1e6
+
+
+def _abreast(count: int) -> list[Span]:
+    chance = Random(count)
+    spans = [Span("agent", None, "agent", "a", 0, 10**9, agent="a")]
+    for number in range(count - 1):
+        start, end = sorted((chance.randrange(10**9), chance.randrange(10**9)))
+        spans.append(Span(f"s{number}", "agent", chance.choice(SPAN_KINDS), "n", start, end, agent="a"))
+    return spans
+
+
+def _nested(count: int) -> list[Span]:
+    chance = Random(count)
+    spans = [Span("agent", None, "agent", "a", 0, 10**9, agent="a")]
+    for number in range(1, count):
+        kind = chance.choice(SPAN_KINDS)
+        spans.append(Span(f"s{number}", spans[-1].span_id, kind, "n", number, 10**9 - number, agent="a"))
+    return spans
+
+
 # ---------------------------------------------------------------- runs
 
 
@@ -318,6 +363,7 @@ PARTS_OF_IT: Mapping[str, Callable[[argparse.Namespace, Path], int]] = {
     "recovery": recovery,
     "overhead": overhead,
     "crowd": crowd,
+    "sums": sums,
 }
 
 if __name__ == "__main__":
