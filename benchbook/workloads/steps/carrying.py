@@ -18,8 +18,8 @@ from benchbook.results.checkpoints import Part, Session
 @dataclass(frozen=True, slots=True)
 class Carried:
     """intended_ns, started_ns: of the trial, on the present process's clock; parts: shifted; redone: keys that a kill
-    cut off, so that what was done of them then is not counted; shifts_ns: what was added to each session's raw stamps, the first one's
-    first."""
+    cut off, so that what was done of them then is not counted; shifts_ns: what was added to each session's raw stamps,
+    the first one's first."""
 
     intended_ns: int
     started_ns: int
