@@ -432,3 +432,26 @@ def _wait_until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> N
         assert process.poll() is None
         time.sleep(0.01)
     pytest.fail("it has not begun")
+
+
+def test_answers_are_whole_where_the_plan_says_so_and_the_sdk_can(bench: Bench) -> None:
+    bench.targets, bench.cases = WIRES, 1
+    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, stream=False)
+    for trial in trials:
+        assert (trial.status, trial.output) == ("success", "The note is written: word 0.")
+        can = trial.planned.target.startswith(("openai", "bedrock"))
+        assert [call.streamed for call in trial.calls] == [not can] * 2
+        assert all(bool(call.chunks) is not can for call in trial.calls)
+        assert all((call.usage.output or 0) > 0 for call in trial.calls)
+
+
+def test_steps_wait_for_the_targets_breaker(bench: Bench) -> None:
+    bench.cases = 1
+    bench.faults = [{"kind": "unavailable", "script": [2, 3]}]
+    breaker = {"window": 4, "min_calls": 2, "failure_share": 0.5, "open_s": 0.2, "probes": 1}
+    (trial,) = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, breaker=breaker, retries={"attempts": 4, "base_s": 0.01})
+    assert (trial.status, trial.output) == ("success", "The note is written: word 0.")
+    assert [call.error_kind for call in trial.calls] == [None, "overloaded", "overloaded", None]
+    waits = [span for span in trial.spans if span.kind == "rate_limit_wait"]
+    assert len(waits) == 2
+    assert max(span.ended_ns - span.started_ns for span in waits) >= 150_000_000
