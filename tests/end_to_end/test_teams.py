@@ -206,7 +206,8 @@ def test_a_graphs_branches_run_side_by_side_and_a_closed_way_is_not_taken(trials
     handoffs = {(span.detail["from"], span.detail["to"]): span for span in of(trial, "handoff")}
     assert set(handoffs) == {("scout", "left"), ("scout", "right"), ("left", "join"), ("right", "join")}
     for (source, to), span in handoffs.items():
-        assert (span.started_ns, span.ended_ns) == (nodes[source].ended_ns, nodes[to].started_ns)
+        batch = [nodes["scout"]] if source == "scout" else [nodes["left"], nodes["right"]]
+        assert (span.started_ns, span.ended_ns) == (max(node.ended_ns for node in batch), nodes[to].started_ns)
     for name, node in nodes.items():
         assert [span.parent_id for span in of(trial, "agent", name)] == [node.span_id]
     assert trial.end_state["answered_by"] == ["join"]

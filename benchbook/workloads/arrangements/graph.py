@@ -78,6 +78,5 @@ def _goes_on(work: Work, graph: Graph, watch: NodeWatch, event: dict[str, Any]) 
     ]
     if not work.hands_over(len(taken)):
         return False
-    for edge in taken:
-        watch.leads(edge.source, edge.to)
+    watch.leads([(edge.source, edge.to) for edge in taken], event["from_node_ids"])
     return True

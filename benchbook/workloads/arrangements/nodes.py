@@ -1,11 +1,12 @@
 """Strands' node hooks as `node` spans: one member's invocation in a graph or swarm, from before it to after it.
 
-Ways that were taken on to a node (a graph's edges) become `handoff` spans: from the end of the node that they come
-from to the beginning of the one that they lead to.
+Ways that were taken on to a node (a graph's edges) become `handoff` spans: from the end of the batch of nodes that they
+come from, when it is seen which are open, to the beginning of the one that they lead to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from strands.hooks import AfterNodeCallEvent, BeforeNodeCallEvent, HookProvider, HookRegistry
@@ -25,21 +26,22 @@ class NodeWatch(HookProvider):
         self._open: dict[str, tuple[Opening, Any]] = {}
         self._runs: dict[str, int] = {}
         self._ended_ns: dict[str, int] = {}
-        self._ways: dict[str, list[str]] = {}
+        self._ways: dict[str, list[tuple[str, int]]] = {}
 
     def register_hooks(self, registry: HookRegistry, **_: Any) -> None:
         registry.add_callback(BeforeNodeCallEvent, self._before)
         registry.add_callback(AfterNodeCallEvent, self._after)
 
-    def leads(self, source: str, to: str) -> None:
-        """The way from one node to another was taken: the other will begin."""
-        self._ways.setdefault(to, []).append(source)
+    def leads(self, ways: Iterable[tuple[str, str]], batch: Iterable[str]) -> None:
+        """Ways from nodes of a batch that has ended were taken: those they lead to will begin."""
+        ended_ns = max(self._ended_ns[name] for name in batch)
+        for source, to in ways:
+            self._ways.setdefault(to, []).append((source, ended_ns))
 
     def _before(self, event: BeforeNodeCallEvent) -> None:
         name, collector = event.node_id, self._work.collector
         began_ns = monotonic_ns()
-        for source in self._ways.pop(name, ()):
-            ended_ns = self._ended_ns[source]
+        for source, ended_ns in self._ways.pop(name, ()):
             handoff = collector.open("handoff", name, agent=source, started_ns=ended_ns)
             handoff.detail.update({"from": source, "to": name})
             collector.close(handoff, ended_ns=began_ns)
