@@ -218,54 +218,80 @@ def once(bench: Bench, team: dict[str, Any], script: dict[str, list[dict[str, An
     return bench.trials()
 
 
-def test_refused_and_broken_calls_are_tried_again_as_the_plan_says(bench: Bench) -> None:
-    bench.targets, bench.cases = WIRES, 1
-    models = [TARGETS[wire] for wire in WIRES]
-    bench.faults = [{"kind": "rate_limited", "script": [1], "match": model, "retry_after_s": 0.02} for model in models]
-    bench.faults += [{"kind": "reset", "script": [2], "match": model, "after_chunks": 1} for model in models]
-    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, load={"kind": "closed", "concurrency": 1})
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Trial], int]:
+    """Every wire with a fault of its own in each case, and how many more threads there are than before."""
+    bench = Bench(tmp_path_factory.mktemp("troubled") / "bench", targets=WIRES)
+    for model in map(TARGETS.__getitem__, WIRES):
+        bench.faults += [
+            {"kind": "rate_limited", "holds": "word 0", "script": [1], "match": model, "retry_after_s": 0.02},
+            {"kind": "reset", "holds": "word 0", "script": [2], "match": model, "after_chunks": 1},
+            {"kind": "stall", "holds": "word 2", "script": [2], "match": model, "after_chunks": 2, "for_s": None},
+        ]
+    bench.faults += [
+        {"kind": "server_error", "holds": "word 1", "every": 1},
+        {"kind": "stall", "holds": "word 3", "every": 1, "for_s": None},
+    ]
+    before = threading.active_count()
+    script = {"word 0": SCRIPT["word 0"], "word 2": [{"say": "I look.", "calls": [LIST]}, {"say": "So be it: word 2"}]}
+    trials = once(bench, TEAM, script, timeout_s=3)
+    return trials, threading.active_count() - before
+
+
+def test_refused_and_broken_calls_are_tried_again_as_the_plan_says(troubled: tuple[list[Trial], int]) -> None:
+    trials = of(troubled[0], 0)
     assert Counter(trial.status for trial in trials) == {"success": 4}
-    again = [call for trial in trials for call in trial.calls if call.attempt > 1]
-    assert len(again) == 8
-    failed = Counter(call.error_kind for trial in trials for call in trial.calls)
-    assert failed["rate_limited"] == 4
-    assert failed["reset"] + failed["truncated"] == 4
-    assert failed[None] == 8
     for trial in trials:
+        kinds = [call.error_kind for call in trial.calls]
+        assert [(call.turn, call.attempt) for call in trial.calls] == [(1, 1), (1, 2), (1, 3), (2, 1)]
+        assert kinds[0] == "rate_limited"
+        assert kinds[1] in ("reset", "truncated")
+        assert kinds[2:] == [None, None]
         waits = [span for span in trial.spans if span.kind == "rate_limit_wait"]
-        assert len(waits) == len([call for call in trial.calls if call.attempt > 1])
-        for call in trial.calls:
-            if call.attempt > 1:
-                assert any(span.ended_ns <= (call.sent_ns or 0) for span in waits)
-                assert call.backoff_ns > 0
-        agents = [span for span in trial.spans if span.kind == "agent"]
-        assert [span.status for span in agents] == ["ok"]
+        for wait, failed, again in zip(waits, trial.calls, trial.calls[1:3], strict=False):
+            assert failed.closed_ns <= wait.started_ns <= wait.ended_ns <= (again.sent_ns or 0)
+            assert again.backoff_ns >= wait.ended_ns - wait.started_ns
+        assert len(waits) == 2
+        assert [span.status for span in trial.spans if span.kind == "agent"] == ["ok"]
 
 
-def test_a_call_that_no_retry_mends_fails_its_trial(bench: Bench) -> None:
-    bench.targets, bench.cases = WIRES, 1
-    bench.faults = [{"kind": "server_error", "every": 1}]
-    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]})
-    assert [(trial.status, trial.error_kind, len(trial.calls)) for trial in trials] == [
-        ("failure", "server_error", 3)
-    ] * 4
+def test_a_call_that_no_retry_mends_fails_its_trial(troubled: tuple[list[Trial], int]) -> None:
+    for trial in of(troubled[0], 1):
+        assert (trial.status, trial.error_kind, len(trial.calls)) == ("failure", "server_error", 3)
+        assert "gave up after 3 attempts" in (trial.error_message or "")
 
 
-@pytest.mark.parametrize(
-    ("limits", "by"),
-    [({"tokens": 30}, "tokens"), ({"time_s": 0.3}, "time"), ({"usd": 0.0001}, "usd")],
-    ids=["tokens", "time", "money"],
-)
-def test_every_limit_ends_the_trial_and_keeps_what_was_measured(bench: Bench, limits: dict[str, Any], by: str) -> None:
-    bench.cases = 3
-    bench.law = {"ttft_ms": 40}
-    team = {**TEAM, "limits": {"steps": 1000, **limits}}
-    trials = once(bench, team, {"word 2": SCRIPT["word 2"]}, **_priced(bench))
-    (trial,) = of(trials, 2)
-    assert (trial.status, trial.error_kind) == ("failure", "limit")
-    assert trial.end_state["stopped_by"] == by
-    assert 0 < len(trial.calls) < 60
-    assert {span.call_id for span in trial.spans if span.kind == "model"} == {call.call_id for call in trial.calls}
+def test_a_silent_server_costs_the_trials_time_and_no_more(troubled: tuple[list[Trial], int]) -> None:
+    trials, more_threads = troubled
+    for trial in of(trials, 2):
+        assert (trial.status, trial.error_kind) == ("timeout", "timeout")
+        first, second = trial.calls
+        assert first.error_kind is None
+        assert (second.error_kind, len(second.chunks)) == ("timeout", 2)
+        assert [span.status for span in trial.spans if span.kind == "model"] == ["ok", "error"]
+    for trial in of(trials, 3):
+        assert (trial.status, trial.error_kind) == ("timeout", "timeout")
+        (call,) = trial.calls
+        assert (call.error_kind, len(call.chunks)) == ("timeout", 0)
+        assert call.sent_ns is not None
+    assert more_threads <= 8  # idle ones of a pool; none reads
+
+
+def test_every_limit_ends_the_trial_and_keeps_what_was_measured(bench: Bench) -> None:
+    bench.cases, bench.law = 3, {"ttft_ms": 40}
+    limits: dict[str, dict[str, Any]] = {"tokens": {"tokens": 30}, "time": {"time_s": 0.3}, "usd": {"usd": 0.0001}}
+    more = _priced(bench)
+    for name, limit in limits.items():
+        team = {**TEAM, "name": name, "limits": {"steps": 1000, **limit}}
+        (bench.folder / f"{name}.yaml").write_text(yaml.safe_dump(team))
+    more["teams"] = {"agent": [str(bench.folder / f"{name}.yaml") for name in limits]}
+    trials = of(once(bench, TEAM, {"word 2": SCRIPT["word 2"]}, **more), 2)
+    assert {trial.planned.team: trial.end_state["stopped_by"] for trial in trials} == {name: name for name in limits}
+    for trial in trials:
+        assert (trial.status, trial.error_kind) == ("failure", "limit")
+        assert 0 < len(trial.calls) < 60
+        spans = {span.call_id for span in trial.spans if span.kind == "model"}
+        assert spans == {call.call_id for call in trial.calls}
 
 
 def _priced(bench: Bench) -> dict[str, Any]:
@@ -304,34 +330,6 @@ def test_twenty_agents_at_once_keep_their_calls_and_parents(tmp_path: Path) -> N
             assert around.kind == ("round" if span.kind == "tool" else "agent")
             assert around.started_ns <= span.started_ns <= span.ended_ns <= around.ended_ns
         assert trial.end_state["files"] == [f"{n}.md" for n in range(4)]
-
-
-def test_a_silent_server_costs_the_trials_time_and_no_more(bench: Bench) -> None:
-    bench.targets, bench.cases = WIRES, 1
-    models = [TARGETS[wire] for wire in WIRES]
-    bench.faults = [{"kind": "stall", "script": [2], "match": m, "after_chunks": 2, "for_s": None} for m in models]
-    before = threading.active_count()
-    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, timeout_s=3)
-    assert [(trial.status, trial.error_kind) for trial in trials] == [("timeout", "timeout")] * 4
-    for trial in trials:
-        first, second = trial.calls
-        assert first.error_kind is None
-        assert second.error_kind == "timeout"
-        assert len(second.chunks) == 2
-        assert (trial.ended_ns - trial.started_ns) / 1e9 < 30
-        assert [span.status for span in trial.spans if span.kind == "model"] == ["ok", "error"]
-    assert threading.active_count() <= before + 8  # idle ones of the pool; none reads
-
-
-def test_a_server_that_never_answers_costs_the_trials_time_and_no_more(bench: Bench) -> None:
-    bench.targets, bench.cases = WIRES, 1
-    bench.faults = [{"kind": "stall", "every": 1, "for_s": None}]
-    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, timeout_s=1)
-    for trial in trials:
-        assert (trial.status, trial.error_kind) == ("timeout", "timeout")
-        (call,) = trial.calls
-        assert (call.error_kind, len(call.chunks)) == ("timeout", 0)
-        assert call.sent_ns is not None
 
 
 def test_a_tool_that_hangs_is_stopped_and_the_agent_goes_on(bench: Bench) -> None:
