@@ -53,7 +53,8 @@ class Retries(ModelRetryStrategy):
         if decision.wait_s is None:
             return False
         from_ns = monotonic_ns()
-        with work.collector.inside("rate_limit_wait", f"back-off after {call.error_kind}") as waiting:
+        said = f"back-off after {call.error_kind}"
+        with work.collector.inside("rate_limit_wait", said, started_ns=from_ns) as waiting:
             waiting.says("", attempt=call.attempt, wait_s=round(decision.wait_s, 6))
             await sleep_until(from_ns + round(decision.wait_s * SECOND_NS))
             admitted = await work.desk.admitted(self._target, work.deadline_ns)
