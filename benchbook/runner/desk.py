@@ -81,6 +81,11 @@ class Desk:
         fields = None if spec is None else spec.model_dump()
         return self.shared("approver", lambda: approver(fields, self.folder / "approvals"))
 
+    def leave_waiting(self) -> None:
+        """Trials that wait for a person are left to a resume."""
+        if self._plan.spec.execute.approver is not None:
+            self.approver.leave()
+
     def service(self, name: str) -> Service | None:
         """The breaker of a service; None of a target whose calls a gate of the plan holds back already."""
         return None if name in self.gates else self.services.service(name)

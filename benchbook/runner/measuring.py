@@ -157,10 +157,11 @@ class Measuring:
         self._loop.stop()
 
     def interrupt(self) -> None:
-        """First time: what is in flight may end. Second time: it may not."""
+        """First time: what is in flight may end, unless it waits for a person. Second time: it may not."""
         if self._stopped_by == "interrupted":
             self._loop.abandon()
         self._stopped_by = "interrupted"
+        self._desk.leave_waiting()
         self._loop.stop()
 
     def _listen(self) -> None:

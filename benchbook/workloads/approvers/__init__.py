@@ -28,6 +28,10 @@ class Approver(Protocol):
 
     async def decide(self, request: ApprovalRequest) -> Decision: ...
 
+    def leave(self) -> None:
+        """No person is waited for any more: who waits, or asks from now on, is cancelled, and left to a resume."""
+        ...
+
 
 def approver(settings: Mapping[str, Any] | None, folder: Path) -> Approver:
     """The approver of a plan's `execute.approver` (its fields, `kind` among them; None: `automatic`).

@@ -22,6 +22,9 @@ class Automatic:
     async def decide(self, _request: ApprovalRequest) -> Decision:
         return Decision("approved", "automatic", self.kind, self._feedback, SystemClock().wall_ns())
 
+    def leave(self) -> None:
+        """Nobody waits for a person."""
+
 
 def opened(fields: Mapping[str, Any], _folder: Path) -> Automatic:
     """The approver with these fields of the plan."""

@@ -31,6 +31,7 @@ class Human:
         self._folder, self._timeout_s = folder, timeout_s
         self._waiting: dict[str, asyncio.Future[Decision]] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._left = False
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         """Ask, wait, and after the time is up decide that it is. A decision made before a resume holds at once."""
@@ -38,6 +39,8 @@ class Human:
         found = approvals.ask(self._folder, asked)
         if found is not None:
             return found
+        if self._left:
+            raise asyncio.CancelledError
         decided: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._waiting[request.request_id] = decided
         if self._looking is None or self._looking.done():
@@ -49,6 +52,12 @@ class Human:
             return self._time_up(request.request_id)
         finally:
             self._waiting.pop(request.request_id, None)
+
+    def leave(self) -> None:
+        """The requests stay, for a resume."""
+        self._left = True
+        for decided in self._waiting.values():
+            decided.cancel()
 
     def _time_up(self, request_id: str) -> Decision:
         """The engine's own decision, unless a person's came first."""

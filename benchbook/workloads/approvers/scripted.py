@@ -47,6 +47,9 @@ class Scripted:
         verdict = "approved" if _nth(self.approve, request.number, default=True) else "rejected"
         return Decision(verdict, "script", self.kind, _nth(self.feedback, request.number, default=""), now_ns)
 
+    def leave(self) -> None:
+        """Nobody waits for a person."""
+
 
 def _nth(items: Sequence[_Item], number: int, *, default: _Item) -> _Item:
     """The n-th item, the last one beyond the end."""

@@ -77,3 +77,21 @@ async def test_a_decision_of_before_a_resume_holds(tmp_path: Path) -> None:
     approvals.decide(folder, "t1.draft", Decision("approved", "ada", "command line", "go on", 4))
     made = await approver({"kind": "human", "timeout_s": 0.01}, folder).decide(request())
     assert (made.verdict, made.feedback) == ("approved", "go on")
+
+
+async def test_an_interrupt_leaves_who_waits_for_a_person_to_a_resume(tmp_path: Path) -> None:
+    folder = tmp_path / "approvals"
+    human = approver({"kind": "human", "timeout_s": 60}, folder)
+    waiting = asyncio.create_task(human.decide(request()))
+    while not list(folder.glob("*.request.json")):  # noqa: ASYNC110 - a file appears
+        await asyncio.sleep(0.01)
+    human.leave()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    with pytest.raises(asyncio.CancelledError):
+        await human.decide(request(trial="t2"))
+    assert approvals.decision(folder, "t1.draft") is None
+    assert sorted(path.name for path in folder.glob("*.request.json")) == [
+        "t1.draft.request.json",
+        "t2.draft.request.json",
+    ]
