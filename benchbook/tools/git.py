@@ -21,7 +21,7 @@ from threading import Lock
 
 from benchbook.errors import ToolError
 from benchbook.tools import process
-from benchbook.tools.aside import aside
+from benchbook.tools.aside import waited
 from benchbook.tools.process import Command
 from benchbook.tools.repositories import Asked, Commit
 
@@ -69,7 +69,7 @@ class Clone:
     @classmethod
     async def at(cls, path: str) -> Clone:
         """The clone in a folder, or the one that a file of `git fast-export` makes. Raises ToolError."""
-        return cls(await aside(_git_dir, path))
+        return cls(await waited(_git_dir, path))
 
     async def files(self, asked: Asked) -> Sequence[str]:
         commit = await self._commit(asked.revision)

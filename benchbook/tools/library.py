@@ -44,11 +44,13 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A document as the index has it: its lines without blank ones, long ones cut, and how often each stem occurs."""
+    """A document as the index has it: its lines without blank ones, long ones cut, the stems of each, and how often
+    each stem occurs."""
 
     path: str
     title: str
     lines: tuple[str, ...]
+    held: tuple[frozenset[str], ...]
     counts: Mapping[str, int]
     length: int
 
@@ -68,7 +70,7 @@ class Library:
         files = tuple(file for file in seen(self.folder, self.leave_out) if file.size <= _FILE_BYTES)
         if sum(file.size for file in files) > _ALL_BYTES:
             raise ToolError(f"the folder {self.folder} holds more than {_ALL_BYTES:,} bytes of documents")
-        return ranked(_index(self.folder, files), query)[:count]
+        return ranked(_index(self.folder, files), query, count)
 
 
 def provider(settings: Settings, _place: Place) -> Library:
@@ -76,13 +78,13 @@ def provider(settings: Settings, _place: Place) -> Library:
     return Library(Path(settings.folder), settings.leave_out)
 
 
-def ranked(pages: Sequence[Page], query: str) -> list[Hit]:
-    """Every page that has a word of the query, best first."""
+def ranked(pages: Sequence[Page], query: str, count: int) -> list[Hit]:
+    """The pages that have a word of the query, best first, at most `count`."""
     idf = {word: _idf(word, pages) for word in _asked(query)}
     mean = sum(page.length for page in pages) / max(1, len(pages))
     scores = ((sum(idf[word] * _tf(page, word, mean) for word in idf), page) for page in pages)
     best = sorted(((round(-score, 9), page.path, page) for score, page in scores if score > 0), key=lambda hit: hit[:2])
-    return [Hit(page.title, page.path, _passage(page, idf)) for _, _, page in best]
+    return [Hit(page.title, page.path, _passage(page, idf)) for _, _, page in best[:count]]
 
 
 def page_of(path: str, text: str) -> Page:
@@ -92,8 +94,8 @@ def page_of(path: str, text: str) -> Page:
     name = path.rpartition("/")[2].rpartition(".")[0]
     for stem in {*stems(title), *stems(name)}:
         counts[stem] += TITLE_WEIGHT
-    lines = (short for line in text.splitlines() if line.strip() for short in wrap(line, _LINE_CHARS))
-    return Page(path, title, tuple(lines), counts, counts.total())
+    lines = tuple(short for line in text.splitlines() if line.strip() for short in wrap(line, _LINE_CHARS))
+    return Page(path, title, lines, tuple(frozenset(stems(line)) for line in lines), counts, counts.total())
 
 
 def stems(text: str) -> list[str]:
@@ -135,16 +137,17 @@ def _tf(page: Page, word: str, mean: float) -> float:
 def _passage(page: Page, idf: Mapping[str, float]) -> str:
     """The lines in a row that hold most of what was asked, the first of equal ones; what the title says counts less."""
     weight = dict(idf) | {stem: idf[stem] * _SAID for stem in stems(page.title) if stem in idf}
-    held = [{stem for stem in stems(line) if stem in idf} for line in page.lines]
     starts = range(max(1, len(page.lines) - _PASSAGE_LINES + 1))
 
     def worth(start: int) -> float:
-        return sum(weight[stem] for stem in set().union(*held[start : start + _PASSAGE_LINES]))
+        held: frozenset[str] = frozenset().union(*page.held[start : start + _PASSAGE_LINES])
+        return sum(weight[stem] for stem in weight if stem in held)
 
     best = max(starts, key=lambda start: (round(worth(start), 9), -start))
     return " ".join(page.lines[best : best + _PASSAGE_LINES])
 
 
+@lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO
 
-from benchbook.tools.aside import aside
+from benchbook.tools.aside import waited
 
 _COMPLAINT_BYTES = 4_000
 
@@ -48,7 +48,7 @@ class Ended:
 async def ran(command: Command) -> Ended:
     """Run it to its end, in a thread. Raises OSError where it can't be started."""
     running = _Running(command)
-    task = asyncio.create_task(aside(running.run))
+    task = asyncio.create_task(waited(running.run))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -87,7 +87,7 @@ def test_rank_is_as_computed_by_hand() -> None:
     assert library._tf(pages[0], "kite", mean) == pytest.approx(
         2 * 2.2 / (2 + 1.2 * (0.25 + 0.75 * pages[0].length / mean))
     )
-    assert [hit.where for hit in library.ranked(pages, "red kite")] == ["x.txt"]
+    assert [hit.where for hit in library.ranked(pages, "red kite", 5)] == ["x.txt"]
 
 
 @pytest.mark.parametrize(
