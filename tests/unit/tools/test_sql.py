@@ -98,7 +98,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("query", REFUSED, ids=lambda query: query[:40] or "nothing")
 async def test_refusal_says_why(query: str, shop: Path) -> None:
-    outcome = await sql(query, shop, {"memory_mb": 64})
+    outcome = await sql(query, shop)
     assert outcome.failed
     assert REFUSED[query] in outcome.text
     assert "\n" not in outcome.text
