@@ -144,7 +144,7 @@ class Measuring:
         ticking = asyncio.create_task(self._tick(on_progress, started_ns))
         self._monitor = Monitor(partial(self._note, share), lambda: self._loop.pulse.in_flight)
         try:
-            with _unpaused(), self._monitor:
+            with _unpaused(_PILE_OF_AGENTS if plan.spec.teams else _PILE), self._monitor:
                 await self._loop.run(share)
         finally:
             ticking.cancel()
@@ -207,14 +207,16 @@ class Measuring:
 _PILE = 200_000
 """Objects by which the heap must have grown before it is looked through: only cycles grow it for long, and trials
 that end as they should leave none, and a sweep of a busy heap holds every stamp back."""
+_PILE_OF_AGENTS = 10_000
+"""Agents and the official clients leave cycles behind with every call: short sweeps, then, and often."""
 
 
 @contextmanager
-def _unpaused() -> Iterator[None]:
+def _unpaused(pile: int) -> Iterator[None]:
     """Garbage collection without pauses: what is there is never looked at again, and what comes only if it piles up."""
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(_PILE, 20, 100)
+    gc.set_threshold(pile, 20, 100)
     try:
         yield
     finally:
