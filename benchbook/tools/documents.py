@@ -81,7 +81,9 @@ def seen(folder: Path, leave_out: tuple[str, ...] = ()) -> list[inside.Found]:
 
 def _list(_asked: Input, settings: Settings, place: Place) -> Outcome:
     lines = [f"{path} ({file.size:,} bytes)" for path, file in _all(settings, place)]
-    return Outcome(_cut("\n".join(lines) or "no documents", settings), detail={"documents": len(lines)})
+    return Outcome(
+        texts.shortened("\n".join(lines) or "no documents", settings.answer_chars), detail={"documents": len(lines)}
+    )
 
 
 def _read(asked: Input, settings: Settings, place: Place) -> Outcome:
@@ -115,7 +117,8 @@ def _search(asked: Input, settings: Settings, place: Place) -> Outcome:
     shown = hits[: settings.hits]
     if len(hits) > len(shown):
         shown.append(f"and {len(hits) - settings.hits:,} more lines")
-    return Outcome(_cut("\n".join(shown) or f"no line holds {asked.query!r}", settings), detail={"hits": len(hits)})
+    text = "\n".join(shown) or f"no line holds {asked.query!r}"
+    return Outcome(texts.shortened(text, settings.answer_chars), detail={"hits": len(hits)})
 
 
 def _write(asked: Input, settings: Settings, place: Place) -> Outcome:
@@ -163,9 +166,3 @@ def _own(path: str) -> str | None:
     """The path within the trial's own folder; None for a path of the team's folder."""
     names = inside.parts(path)
     return "/".join(names[1:]) if names[0] == SCRATCH and len(names) > 1 else None
-
-
-def _cut(text: str, settings: Settings) -> str:
-    if len(text) <= settings.answer_chars:
-        return text
-    return text[: text.rfind("\n", 0, settings.answer_chars)] + "\n[more was found than is shown]"

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchbook.errors import ToolError
-from benchbook.tools import Outcome, Place, inside, remote
+from benchbook.tools import Outcome, Place, inside, remote, texts
 
 NAME = "repository"
 DESCRIPTION = (
@@ -116,7 +116,7 @@ async def run(asked: Input, settings: Settings, place: Place) -> Outcome:
     answer = {"files": _files, "read": _read, "search": _search, "log": _log, "diff": _diff}[asked.action]
     text = await answer(repository, asked, where, settings)
     detail = {"action": asked.action, "repository": settings.github or settings.clone}
-    return Outcome(_cut(text, settings.answer_chars), detail=detail)
+    return Outcome(texts.shortened(text, settings.answer_chars), detail=detail)
 
 
 async def opened(settings: Settings, place: Place) -> Repository:
@@ -178,7 +178,3 @@ def _listed(lines: Sequence[str], count: int, what: str) -> str:
     if len(lines) > count:
         shown.append(f"[there are more {what} than the {count} asked for]")
     return "\n".join(shown)
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: text.rfind("\n", 0, most)] + "\n[there is more than is shown]"

@@ -57,6 +57,14 @@ def title_of(path: str, text: str) -> str:
     return found[1] if found else path
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most about that many characters: whole lines where there are any, and a note that it goes on."""
+    if len(text) <= most:
+        return text
+    whole = text.rfind("\n", 0, most)
+    return text[: whole if whole > 0 else most] + "\n[there is more than is shown]"
+
+
 def plain(html: str) -> str:
     """What a reader of the page would read: its title, then its text, a line a block, cells parted by ` | `."""
     reader = _Reader()

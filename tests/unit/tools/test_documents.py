@@ -63,7 +63,7 @@ async def test_an_answer_is_no_longer_than_the_team_allows(desk: Desk) -> None:
     assert "[and 48,000 more]" in (await desk.ask("read", path="wide.txt")).text
     found = await desk.ask("search", {"answer_chars": 200}, query="line")
     assert len(found.text) < 260
-    assert found.text.endswith("[more was found than is shown]")
+    assert found.text.endswith("[there is more than is shown]")
 
 
 async def test_kinds_of_text(desk: Desk) -> None:
