@@ -99,6 +99,7 @@ def look_at(job: int) -> None:
     assert (status["NoNewPrivs"], status["Seccomp"], status["Threads"]) == ("1", "2", "1")
     assert os.getsid(job) == job
     process = psutil.Process(job)
+    assert process.nice() == min(19, psutil.Process().nice() + 5)
     assert process.rlimit(psutil.RLIMIT_CPU) == (61, 61)
     assert process.rlimit(psutil.RLIMIT_FSIZE) == (64 << 20, 64 << 20)
     assert process.rlimit(psutil.RLIMIT_NOFILE) == (64, 64)
