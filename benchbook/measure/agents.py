@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from benchbook.errors import RecordError
 from benchbook.measure.active import active_intervals, active_ns, handoff_ns
-from benchbook.measure.breakdown import BREAKDOWN_COLUMNS, ORCHESTRATION, breakdown_ns, plain, shares_ns
+from benchbook.measure.breakdown import BREAKDOWN_COLUMNS, ORCHESTRATION, one_after_the_other, plain, shares_ns
 from benchbook.measure.critical import critical_ns
 from benchbook.measure.effort import effort_ns, own_ns
 from benchbook.measure.provenance import DERIVED, MEASURED, REPORTED, Known, Metrics, metrics_of, missing
@@ -26,6 +26,7 @@ REPORTED_COLUMNS = ("sdk_model_ms", "sdk_tool_ms", "sdk_cycles", "sdk_tokens_in"
 _WHOLE = frozenset({"sdk_cycles", "sdk_tokens_in", "sdk_tokens_out"})
 _COUNTED = {"tool_calls": "tool", "tool_rounds": "round", "handoffs": "handoff"}
 _COMPUTED = ("effort_ms", "model_effort_ms", "tool_effort_ms", "critical_path_ms", "parallel_speedup", "handoff_ms")
+_COLUMN = {kind: f"{kind}_ms" for kind in (*COVERING, ORCHESTRATION)}
 _NO_AGENT = missing("no agent at work")
 _NOT_REPORTED = missing("not reported")
 _NO_AGENTS: Mapping[str, Known] = {
@@ -59,7 +60,7 @@ def work(trial: Trial, spans: Sequence[Span]) -> Work:
 def _apart(trial: Trial, spans: Sequence[Span]) -> Work:
     """Spans that follow one another: all their time is their own, and the end waited for each of them."""
     wall = trial.started_ns, trial.ended_ns
-    shares = breakdown_ns(wall, spans)
+    shares = one_after_the_other(wall, spans)
     own = {span.span_id: span.ended_ns - span.started_ns for span in spans}
     active: dict[str, list[Interval]] = {}
     for span in spans:
@@ -68,7 +69,7 @@ def _apart(trial: Trial, spans: Sequence[Span]) -> Work:
     handoff = shares[ORCHESTRATION] if active else None
     efforts = {kind: shares[kind] for kind in COVERING}
     columns = _columns(wall, shares, efforts, sum(own.values()), handoff)
-    return Work(columns, own, own, active_ns(active))
+    return Work(columns, own, own, active_ns(active) if active else {})
 
 
 def _together(trial: Trial, spans: Sequence[Span]) -> Work:
@@ -86,13 +87,13 @@ def _columns(
     speedup: Known = (effort / wall_ns, DERIVED) if wall_ns else missing("no wall time")
     return metrics_of(
         {
-            **{f"{kind}_ms": _ms(share) for kind, share in shares.items()},
-            "effort_ms": _ms(effort),
-            "model_effort_ms": _ms(efforts["model"]),
-            "tool_effort_ms": _ms(efforts["tool"]),
-            "critical_path_ms": _ms(critical),
+            **{_COLUMN[kind]: (share / _NS_PER_MS, MEASURED) for kind, share in shares.items()},
+            "effort_ms": (effort / _NS_PER_MS, MEASURED),
+            "model_effort_ms": (efforts["model"] / _NS_PER_MS, MEASURED),
+            "tool_effort_ms": (efforts["tool"] / _NS_PER_MS, MEASURED),
+            "critical_path_ms": (critical / _NS_PER_MS, MEASURED),
             "parallel_speedup": speedup,
-            "handoff_ms": _NO_AGENT if handoff is None else _ms(handoff),
+            "handoff_ms": _NO_AGENT if handoff is None else (handoff / _NS_PER_MS, MEASURED),
         }
     )
 
@@ -113,7 +114,3 @@ def _sdk(trial: Trial) -> dict[str, Known]:
         whole = int(value) if value is not None and column in _WHOLE else value
         found[column] = _NOT_REPORTED if whole is None else (whole, REPORTED)
     return found
-
-
-def _ms(time_ns: int) -> Known:
-    return time_ns / _NS_PER_MS, MEASURED

@@ -31,7 +31,7 @@ def breakdown_ns(wall: Interval, spans: Iterable[Span]) -> dict[str, int]:
     """
     known = tuple(spans)
     if plain(known):
-        return _one_after_the_other(wall, known)
+        return one_after_the_other(wall, known)
     return shares_ns(grow(wall, known))
 
 
@@ -75,6 +75,20 @@ def plain(spans: Sequence[Span]) -> bool:
     )
 
 
+def one_after_the_other(wall: Interval, spans: Sequence[Span]) -> dict[str, int]:
+    """`breakdown_ns` of spans that are `plain`."""
+    total = dict.fromkeys((*COVERING, ORCHESTRATION), 0)
+    known: set[str] = set()
+    for span in spans:
+        refuse_impossible(span, wall)
+        if span.span_id in known:
+            raise RecordError(f"span {span.span_id} is there twice")
+        known.add(span.span_id)
+        total[span.kind] += span.ended_ns - span.started_ns
+    total[ORCHESTRATION] = wall[1] - wall[0] - sum(total.values())
+    return total
+
+
 def api_spans(trial: Trial) -> tuple[Span, ...]:
     """The spans of a trial of calls: one `model` span a call, from its dispatch (its taking up, if it was never
     sent) to its close, one `rate_limit_wait` span for each back-off, and one `human_wait` span for the user's pause
@@ -103,19 +117,6 @@ def api_spans(trial: Trial) -> tuple[Span, ...]:
 def _reason(earlier: Sequence[Call]) -> str:
     kind = earlier[-1].error_kind if earlier else None
     return f"back-off after {kind}" if kind else "back-off"
-
-
-def _one_after_the_other(wall: Interval, spans: Sequence[Span]) -> dict[str, int]:
-    total = dict.fromkeys((*COVERING, ORCHESTRATION), 0)
-    known: set[str] = set()
-    for span in spans:
-        refuse_impossible(span, wall)
-        if span.span_id in known:
-            raise RecordError(f"span {span.span_id} is there twice")
-        known.add(span.span_id)
-        total[span.kind] += span.ended_ns - span.started_ns
-    total[ORCHESTRATION] = wall[1] - wall[0] - sum(total.values())
-    return total
 
 
 def _is_innermost(span: Span, working: Mapping[str, int], inside: Mapping[str, int]) -> int:
