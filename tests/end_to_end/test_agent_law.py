@@ -37,7 +37,7 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Trials:
 @pytest.fixture(scope="module")
 def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Trials:
     """The same with time for some of it only."""
-    story = Story(tmp_path_factory.mktemp("cut"), UNIT_MS, teams=("alone", "led"), cases=("at-once",))
+    story = Story(tmp_path_factory.mktemp("cut"), UNIT_MS, cases=("at-once",))
     return ran(story, timeout_s=(MODEL + 3) * UNIT_MS / 1e3)
 
 
