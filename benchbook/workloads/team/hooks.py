@@ -68,6 +68,7 @@ class Watch(HookProvider):
         opening, self._agent = self._agent, None
         if opening is None:
             return
+        opening.asking = None
         self._work.collector.leave(opening)
         if event.result is None:
             task = asyncio.current_task()

@@ -115,8 +115,14 @@ class Carried:
         await self._wake
 
     def _stir(self, *_: object) -> None:
+        if self._receiving is not None and self.exchange.done():
+            self._receiving.stir = _at_rest  # no circle is left for a sweep of the heap
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+
+def _at_rest(*_: object) -> None:
+    """Nothing more will come."""
 
 
 def _failure(exchange: Exchange) -> ProviderError:

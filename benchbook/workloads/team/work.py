@@ -293,7 +293,9 @@ async def perform(planned: PlannedTrial, desk: Desk, slot: Slot, body: Body) -> 
         await work.decoded()
     finally:
         await work.end()
-    return _finished(work, reached, ended_ns)
+    trial = _finished(work, reached, ended_ns)
+    work.figures.clear()  # agents hold their hooks and these the work: a circle that would wait for a sweep of the heap
+    return trial
 
 
 async def _within_time(work: Work, body: Body) -> Reached:
