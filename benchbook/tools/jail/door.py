@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-_COMMAND = (sys.executable, "-I", "-B", "-m", "benchbook.tools.jail.keeper")
+_COMMAND = (sys.executable, "-I", "-m", "benchbook.tools.jail.keeper")
 _MOST_KEEPERS = 8
 _MOST_SILENT = 3
 _REPORT_LIMIT = 1 << 20

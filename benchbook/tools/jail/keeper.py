@@ -289,6 +289,7 @@ def main(program: str, preparation: str) -> None:
         work = module.prepare(json.loads(preparation))
     except RefusalError as refusal:
         work = refusal
+    sys.dont_write_bytecode = True  # from here on whatever is written is a job's
     gc.freeze()
     Keeper(socket.socket(fileno=os.dup(0)), work, module.readable).serve()
 
