@@ -45,9 +45,18 @@ def command(**chosen: Any) -> None:
         if chosen["as_json"]:
             print_json(rows)
         elif chosen["question"] == "summary":
-            _print_summary(rows)
+            _print_summary(rows, _of_agents(chosen, rows))
         else:
             _print_answer(chosen["question"], rows)
+
+
+def _of_agents(chosen: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What `summary` has no columns for: the runs with agents among these."""
+    from benchbook.records import TEAM_WORKLOADS
+
+    runs = {row["run_id"] for row in rows if row["workload"] in TEAM_WORKLOADS}
+    found = _ask({**chosen, "question": "agent_summary"}) if runs else []
+    return [row for row in found if row["run_id"] in runs]
 
 
 def _ask(chosen: dict[str, Any]) -> list[dict[str, Any]]:
@@ -98,12 +107,12 @@ def _rank(column: str) -> int:
     return int(column.endswith(("_low", "_high", "_refused")))
 
 
-def _print_summary(rows: list[dict[str, Any]]) -> None:
+def _print_summary(rows: list[dict[str, Any]], of_agents: list[dict[str, Any]]) -> None:
     from benchbook.cli.output import note
     from benchbook.reports.console import print_summary
 
     if rows:
-        print_summary(rows)
+        print_summary(rows, of_agents)
     else:
         note("no run is stored yet; start with: benchbook run")
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchbook.records import TEAM_WORKLOADS
 from benchbook.reports.gather import RunView
 from benchbook.reports.words import MISSING, money, number, share
 
@@ -79,6 +80,8 @@ def attempt_lines(view: RunView) -> Iterator[str]:
         if throttled["throttled_attempts"]:
             said += f"; {share(throttled['throttled_share'])} of attempts throttled, Retry-After kept {one.kept}"
         yield f"{said}; wasted: {one.waste}"
+        if row["workload"] in TEAM_WORKLOADS:  # it has no single answer whose latency retries could change
+            continue
         last_turn = " of the last turn" if row["workload"] == "session" else ""
         yield f"    p50 ms{last_turn}: " + ", ".join(f"{name} {p50(one, view_)}" for name, view_ in VIEWS.items())
 

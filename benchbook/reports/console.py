@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchbook.records import TEAM_WORKLOADS
+from benchbook.reports.agents import agents
 from benchbook.reports.attempts import attempt_lines, stall_lines
 from benchbook.reports.gather import RunView, gather
 from benchbook.reports.targets import targets
@@ -15,6 +17,10 @@ from benchbook.results.paths import report_folder
 from benchbook.results.runs import runs
 
 _VERDICT_STYLES = {"VALID": "bold green", "DEGRADED": "bold yellow", "INVALID": "bold red"}
+SPLIT_SAID = (
+    "wall time and its split of measured trials that succeeded: model █, tools ▒, person ░, waits ·, "
+    "rest ─ (orchestration); pass^k: all of k repetitions pass, with a 95 % interval over test cases"
+)
 _ERRORS_SHOWN = 8
 _KINDS_SHOWN = 3
 
@@ -33,8 +39,11 @@ def print_view(results: str, view: RunView) -> None:
     run = view.run
     show_words((f"run {run['run_id']}  {counts(run)}  in {seconds(run['wall_s'])}", "bold"))
     show_lines([[("", "")]])
-    if view.targets:
+    if view.plain:
         _comparison(view)
+    if view.agents:
+        show_lines([[("", "")]] if view.plain else [])
+        _agents(view.agents)
     for line in (*_good(view), *_sizes(view), *_errors(view), *_attempts(view), *_skipped(view)):
         show_words(line)
     if bias := plus_minus(view.run):
@@ -44,9 +53,22 @@ def print_view(results: str, view: RunView) -> None:
         show_lines([[(place, "")]])
 
 
-def print_summary(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows of the question `summary`: every run and target."""
-    _note(show_grid(*targets(rows, stacked=width() is not None, runs=True), hoist=False))
+def print_summary(rows: Sequence[Mapping[str, Any]], of_agents: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Print rows of the question `summary`: every run and target; below them those of `agent_summary`."""
+    plain = [row for row in rows if row["workload"] not in TEAM_WORKLOADS]
+    if plain:
+        _note(show_grid(*targets(plain, stacked=width() is not None, runs=True), hoist=False))
+    if of_agents:
+        show_lines([[("", "")]] if plain else [])
+        _agents(of_agents, runs=True)
+
+
+def _agents(rows: Sequence[Mapping[str, Any]], *, runs: bool = False) -> None:
+    """Agents' trials, and the bare calls beside them."""
+    left_out = show_grid(*agents(rows, stacked=width() is not None, runs=runs), hoist=False)
+    show_words((SPLIT_SAID, "dim"))
+    if left_out:
+        show_words((f"too narrow for: {', '.join(left_out)}", "dim"))
 
 
 def _comparison(view: RunView) -> None:
@@ -54,17 +76,18 @@ def _comparison(view: RunView) -> None:
         {
             **row,
             "tokens_per_s": view.throughput.get(str(row["target"]), {}).get("tokens_per_s"),
-            "cost_usd": view.costs.get(str(row["target"]), {}).get("cost_usd"),
+            "cost_usd": view.costs.get(view.key(row), {}).get("cost_usd"),
         }
-        for row in view.targets
+        for row in view.plain
     ]
     _note(show_grid(*targets(rows, stacked=width() is not None), hoist=False))
 
 
 def _good(view: RunView) -> Iterator[tuple[str, str]]:
-    """Goodput of each target: the share of what was attempted, with its interval, and how many a second."""
+    """Goodput of each target: the share of what was attempted, with its interval, and how many a second. An agent's
+    trial has no single answer that limits of latency could hold for."""
     for target, row in view.goodput.items():
-        if row["good_share"] is not None:
+        if row["good_share"] is not None and row["workload"] not in TEAM_WORKLOADS:
             limits = ", ".join(f"{metric} {bound(metric)} {number(limit)}" for metric, limit in row["slos"].items())
             between = f"{share(row['good_share_low'])}\N{EN DASH}{share(row['good_share_high'])}"
             good = f"{row['good']} of {row['attempted']} attempted, {share(row['good_share'])} [{between}]"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchbook.errors import UnknownRunError
-from benchbook.history import ask_many, run_row
+from benchbook.history import ask, ask_many, run_row
+from benchbook.records import TEAM_WORKLOADS
 
 Row = Mapping[str, Any]
 _TOP = 5
@@ -40,7 +41,10 @@ _ASKED = (
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run as rows: itself, its targets, and what went wrong. Keys are the questions' columns."""
+    """A run as rows: itself, its targets, and what went wrong. Keys are the questions' columns.
+
+    agents: the question `agent_summary`, where a workload is an agent's; goodput, costs: by `key` of a row.
+    """
 
     run: Row
     targets: tuple[Row, ...]
@@ -63,6 +67,16 @@ class RunView:
     wasted: tuple[Row, ...] = ()
     chunk_gaps: tuple[Row, ...] = ()
     stalls: tuple[Row, ...] = ()
+    agents: tuple[Row, ...] = ()
+
+    @property
+    def plain(self) -> tuple[Row, ...]:
+        """The targets whose trials are single answers or conversations: those that have a TTFT."""
+        return tuple(row for row in self.targets if row["workload"] not in TEAM_WORKLOADS)
+
+    def key(self, row: Row) -> str:
+        """Where `goodput` and `costs` have a row of a target: TARGET, or TARGET/WORKLOAD where there are several."""
+        return _key(row, several=len({target["workload"] for target in self.targets}) > 1)
 
 
 def gather(
@@ -75,12 +89,14 @@ def gather(
     limits = slos or _own_limits(results, run_id)
     answers = ask_many(_ASKED, results, runs=(run_id,), slos=limits, confidence=confidence, top=_TOP)
     of = {question: tuple(rows) for question, rows in answers.items()}
+    workloads = {row["workload"] for row in of["summary"]}
+    several = len(workloads) > 1
     return RunView(
         run=of["overview"][0],
         targets=of["summary"],
         throughput=_by_target(of["throughput"]),
-        goodput=_by_target(of["goodput"]),
-        costs=_by_target(tuple(row for row in of["tokens_cost"] if row["phase"] == "measured")),
+        goodput={_key(row, several=several): row for row in of["goodput"]},
+        costs={_key(row, several=several): row for row in of["tokens_cost"] if row["phase"] == "measured"},
         errors=of["errors"],
         checks=of["quality"],
         slowest=of["slowest"],
@@ -91,6 +107,9 @@ def gather(
         low_scores=of["low_scores"],
         confidence=confidence,
         prompt_sizes=of["prompt_size"],
+        agents=tuple(ask("agent_summary", results, runs=(run_id,), confidence=confidence))
+        if workloads & {*TEAM_WORKLOADS}
+        else (),
         **{name: of[name] for name in ("attempts", "perceived", "throttling", "wasted", "chunk_gaps", "stalls")},
     )
 
@@ -102,6 +121,10 @@ def _own_limits(results: str | Path, run_id: str) -> Mapping[str, float] | None:
     except UnknownRunError:
         raise UnknownRunError(str(results), f"no stored run {run_id}", "see `benchbook runs`") from None
     return plan.get("sections", {}).get("aggregate", {}).get("slos") or None
+
+
+def _key(row: Row, *, several: bool) -> str:
+    return f"{row['target']}/{row['workload']}" if several else str(row["target"])
 
 
 def _by_target(rows: tuple[Row, ...]) -> dict[str, Row]:

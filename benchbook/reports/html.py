@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchbook import __version__
-from benchbook.reports import attempts, words
+from benchbook.reports import agents, attempts, words
 from benchbook.reports.gather import Row, RunView
 from benchbook.reports.plots import distribution
 
@@ -16,6 +16,8 @@ CURVES = {
     "decode_ms_per_token": "Decode, per token after the first",
 }
 _MOST_FAILURES = 50
+_SPLIT_COLOURS = ("#2b6cb0", "#2f855a", "#b83280", "#d69e2e", "#cbd5db")
+"""Of the parts of a wall time, in the order of `agents.SPLIT`; each is named and told in numbers as well."""
 
 
 def page(view: RunView) -> str:
@@ -30,7 +32,8 @@ def page(view: RunView) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    targets = [str(row["target"]) for row in view.targets]
+    targets = list(dict.fromkeys(str(row["target"]) for row in view.targets))
+    several = len({row["workload"] for row in view.plain}) > 1
     drawn = ((metric, distribution(view.curves, metric, targets)) for metric in CURVES)
     facts: dict[str, Any] = {
         "view": view,
@@ -38,19 +41,25 @@ def page(view: RunView) -> str:
         "tried": attempts.tried(view),
         "tried_views": attempts.VIEWS,
         "p50_of": attempts.p50,
+        "split": list(zip(agents.SPLIT.values(), agents.HEADINGS.values(), _SPLIT_COLOURS, strict=True)),
+        "passes": agents.passes,
         "version": __version__,
         # our own drawing; target names inside it were escaped by matplotlib's SVG writer
         "curves": [(CURVES[metric], Markup(svg)) for metric, svg in drawn if svg],  # noqa: S704
         "score_rows": _score_rows(view),
+        "targets": targets,
+        "named": lambda row: f"{row['target']} ({row['workload']})" if several else row["target"],
         "failures": view.failures[:_MOST_FAILURES],
         "failures_left": max(0, len(view.failures) - _MOST_FAILURES),
     }
     return environment.get_template("run.html.j2").render(facts)
 
 
-def _score_rows(view: RunView) -> dict[tuple[str, str], dict[str, list[Row]]]:
-    """Scores by (dataset, category), then by target."""
-    found: dict[tuple[str, str], dict[str, list[Row]]] = {}
+def _score_rows(view: RunView) -> dict[tuple[str, ...], dict[str, list[Row]]]:
+    """Scores by (dataset, category, workload where there are several), then by target."""
+    several = len({row["workload"] for row in view.scores}) > 1
+    found: dict[tuple[str, ...], dict[str, list[Row]]] = {}
     for row in view.scores:
-        found.setdefault((row["dataset"], row["category"]), {}).setdefault(row["target"], []).append(row)
+        key = (row["dataset"], row["category"], *((row["workload"],) if several else ()))
+        found.setdefault(key, {}).setdefault(row["target"], []).append(row)
     return found

@@ -1,6 +1,7 @@
 -- One row per run, target and rank: the top_n() test cases that scored lowest, below 1, each with its lowest scored answer.
 --
--- Over measured trials that succeeded and have a score. answer is null where store.bodies kept no answers.
+-- Over measured trials that succeeded and have a score. answer is null where store.bodies kept no answers; of an
+-- agent's trial it is what the last of its model calls said.
 with judged as (
     select
         t.run_id, t.target, t.workload, t.dataset, t.test_id, t.category, t.repetition, t.trial_id,
@@ -10,9 +11,10 @@ with judged as (
     qualify row_number() over (
         partition by t.run_id, t.target, t.workload, t.dataset, t.test_id order by s.value, t.trial_id) = 1),
 said as (
-    select run_id, trial_id, text as answer
-    from responses
-    qualify row_number() over (partition by run_id, trial_id order by turn desc, attempt desc) = 1)
+    select r.run_id, r.trial_id, r.text as answer
+    from responses as r left join calls as c using (run_id, trial_id, call_id)
+    qualify row_number() over (
+        partition by r.run_id, r.trial_id order by r.turn desc, c.closed_ns desc, r.attempt desc, r.call_id) = 1)
 select
     j.run_id, j.target, row_number() over lowest as rank,
     j.* exclude (run_id, target), a.answer

@@ -262,3 +262,40 @@ def test_layer_overhead_of_few_cases_has_no_interval(tmp_path: Path) -> None:
     assert {row["refused"] for row in rows} == {"an interval needs 6 test cases, has 2"}
     assert {row["wall_ms_added_low"] for row in rows} == {None}
     assert all(row["wall_ms_added"] is not None for row in rows)
+
+
+def test_agent_summary(agents: tuple[Stored, Path]) -> None:
+    stored, results = agents
+    split = {tuple(row[name] for name in GROUP): row for row in ask("agent_breakdown", results)}
+    dependable = {
+        tuple(row[name] for name in GROUP): row for row in ask("pass_k", results) if row["pass_hat_k"] is not None
+    }
+    expected = []
+    for key, rows in in_order(stored.measured(), *GROUP):
+        fine = [row for row in rows if row["status"] == "success"]
+        failed, skipped = (sum(row["status"] == status for row in rows) for status in ("failure", "skipped"))
+        made = {**named(GROUP, key), "attempted": len(rows) - skipped, "succeeded": len(fine), "failed": failed}
+        made |= {"skipped": skipped, "timed_out": 0, "failure_share": failed / (len(rows) - skipped)}
+        made |= {"score": statistics.fmean(row["score"] for row in fine), "scored": len(fine), "wall_ms_n": len(fine)}
+        made |= {
+            name.replace("ms_", "wall_ms_"): value for name, value in times([row["wall_ms"] for row in fine]).items()
+        }
+        del made["wall_ms_min"], made["wall_ms_max"]
+        for name in ("tokens_in", "tokens_out"):
+            made[f"{name}_mean"] = layer_case(fine)[name]
+        costs = [row["cost_usd"] for row in rows if row["status"] != "skipped"]
+        made["cost_usd"] = None if None in costs else math.fsum(costs)
+        shared = (
+            "model_share",
+            "tool_share",
+            "human_wait_share",
+            "orchestration_share",
+            "calls_mean",
+            "tool_rounds_mean",
+        )
+        made |= {name: split[key][name] for name in (*shared, "parallel_speedup", "handoffs_mean")}
+        made |= {"pass_k": dependable[key]["k"], "pass_cases": dependable[key]["cases"]}
+        made |= {name: dependable[key][name] for name in ("pass_hat_k", "pass_hat_k_low", "pass_hat_k_high")}
+        expected.append(made | {"verdict": "VALID", "model": "m"})
+    expected.sort(key=lambda row: (row["run_id"], row["target"], LAYERS.index(row["workload"]), row["team"]))
+    same(ask("agent_summary", results), expected)

@@ -108,8 +108,8 @@ def test_failures_stand_beside_what_leaves_them_out(printed: Printed, view: RunV
 
 
 def test_goodput_is_a_share_of_what_was_attempted(printed: Printed, view: RunView) -> None:
-    good = view.goodput["gamma"]
-    line = next(line for line in printed(None) if line.startswith("  gamma: good"))
+    good = view.goodput["gamma/api"]
+    line = next(line for line in printed(None) if line.startswith("  gamma/api: good"))
     assert f"(ttft_ms <= 500): {good['good']} of {good['attempted']} attempted" in line
     assert line.endswith("/s")
 
