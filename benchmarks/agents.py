@@ -69,8 +69,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", type=names, default=list(PARTS_OF_IT), metavar="NAMES", help="parts, with commas")
     parser.add_argument("--repeats", type=int, default=20, metavar="N", help="recovery: trials of each case (20)")
     parser.add_argument("--unit", type=float, default=20.0, metavar="MS", help="recovery: the unit of all delays (20)")
-    parser.add_argument("--calls", type=int, default=200, metavar="N", help="overhead: agents of a round (200)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="overhead: rounds (5)")
+    parser.add_argument("--calls", type=int, default=100, metavar="N", help="overhead: agents of a round (100)")
+    parser.add_argument("--rounds", type=int, default=4, metavar="N", help="overhead: rounds (4)")
     parser.add_argument("--agents", type=int, default=100, metavar="N", help="crowd: agents at a time (100)")
     return parser.parse_args()
 
@@ -247,7 +247,7 @@ async def _bare_agents(base_url: str, prompt: str, calls: int) -> list[float]:
 def crowd(asked: argparse.Namespace, folder: Path) -> int:
     """Many at a time, and the law on every stored row."""
     teams, cases = ("alone", "led"), ("in-turn", "at-once")
-    story = Story(folder, 250.0, teams=teams, cases=cases, repetitions=asked.agents, concurrency=asked.agents)
+    story = Story(folder, 250.0, teams=teams, cases=cases, repetitions=-(-asked.agents // 2), concurrency=asked.agents)
     with serving(_written(story)) as server:
         trials, spans, _ = _stored(replace(story, base_url=f"{server.address}/v1"))
     by_trial: dict[str, list[Row]] = {row["trial_id"]: [] for row in trials}
