@@ -96,6 +96,7 @@ def _outcome(report: door.Report, job: door.Job) -> Outcome:
         "signal": "error",
         "time": "timeout",
         "disk": "disk",
+        "threads": "threads",
         "refused": "refused",
         "lost": "crash",
     }
@@ -119,6 +120,8 @@ def _reason(report: door.Report, job: door.Job) -> str:
     if report.ended == "disk":
         most = f"more than {job.disk_mb} MB or {job.most_files} files"
         return f"stopped: it wrote {most}, or a folder that can't be looked through; its files are removed"
+    if report.ended == "threads":
+        return "stopped: it started more than 100 threads"
     if report.printed >= job.file_mb << 20:
         return f"stopped: it printed more than {job.file_mb} MB"
     if report.ended == "signal":

@@ -50,8 +50,9 @@ class Job:
 class Report:
     """How a job ended.
 
-    ended: `exit`, `signal`, `time`, `disk`, `refused` (it was never begun, `reason` says why) or `lost` (its keeper
-    died); output: what it printed (`printed` bytes), or its head and tail around a note of what was left out.
+    ended: `exit`, `signal`, `time`, `disk`, `threads`, `refused` (it was never begun, `reason` says why) or `lost`
+    (its keeper died); output: what it printed (`printed` bytes), or its head and tail around a note of what was left
+    out.
     """
 
     ended: str

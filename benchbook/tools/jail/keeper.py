@@ -35,6 +35,7 @@ Work = Callable[[Mapping[str, Any]], int]
 """Does a job in a process that is locked in already; gives its exit status."""
 
 _LOOK_NS = 100_000_000
+_MOST_THREADS = 100
 _UNCONFINED = 97
 _NICE = 5  # what measures goes first
 
@@ -167,10 +168,12 @@ class Keeper:
                 continue
             if now_ns >= job.deadline_ns:
                 self._kill(job, "time")
-            elif job.folder and now_ns - job.looked_ns >= _LOOK_NS:
+            elif now_ns - job.looked_ns >= _LOOK_NS:
                 job.looked_ns = now_ns
                 unnamed = scratch.unnamed_bytes(job.pid, job.output)
-                if _too_much(job, *scratch.look(job.folder, job.most_files), unnamed):
+                if scratch.threads(job.pid) > _MOST_THREADS:
+                    self._kill(job, "threads")
+                elif job.folder and _too_much(job, *scratch.look(job.folder, job.most_files), unnamed):
                     self._kill(job, "disk")
 
     def _kill(self, job: _Running, why: str) -> None:
@@ -219,7 +222,7 @@ class Keeper:
         if not jobs:
             return None
         now_ns = monotonic_ns()
-        nearest = min(min(job.deadline_ns - now_ns, _LOOK_NS if job.folder else job.deadline_ns) for job in jobs)
+        nearest = min(min(job.deadline_ns - now_ns, _LOOK_NS) for job in jobs)
         return max(0, -(-nearest // 1_000_000))
 
     def _kill_all(self) -> None:

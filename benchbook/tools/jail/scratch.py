@@ -1,4 +1,4 @@
-"""What a job left in its scratch folder: regular files, found without following any link."""
+"""What a job left in its scratch folder: regular files, found without following any link. And what it holds besides."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def unnamed_bytes(pid: int, besides: int) -> int:
         if stat.S_ISREG(facts.st_mode) and not facts.st_nlink and facts.st_ino != besides:
             found[facts.st_ino] = facts.st_size
     return sum(found.values())
+
+
+def threads(pid: int) -> int:
+    """How many threads a process has, 0 for one that is gone."""
+    return len(_names(f"/proc/{pid}/task"))
 
 
 def written(before: Seen, after: Seen) -> list[str]:

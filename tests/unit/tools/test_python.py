@@ -120,6 +120,12 @@ async def test_attempt_is_refused_by_the_kernel(attempt: str, tmp_path: Path) ->
 
 MEMORY = "keep = []\nwhile True: keep.append(bytearray(1 << 20))"
 THREADS = "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(60,)).start()"
+SMALL_THREADS = """
+import threading, time
+threading.stack_size(1 << 15)
+for n in range(400): threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+time.sleep(600)
+"""
 FORKS = """
 import ctypes, os
 for n in range(1000):
@@ -158,6 +164,7 @@ LIMITED = {
     "memory": (MEMORY, {"memory_mb": 64}, "MemoryError", "error"),
     "one large piece": ("bytearray(1 << 40)", {}, "MemoryError", "error"),
     "threads": (THREADS, {"memory_mb": 64}, "can't start new thread", "error"),
+    "small threads": (SMALL_THREADS, {}, "more than 100 threads", "threads"),
     "forks": (FORKS, {}, "processes: True 999\n[stopped after", "timeout"),
     "a loop": ("print('begun')\nwhile True: pass", {}, "begun\n[stopped after", "timeout"),
     "sleep": ("import time\ntime.sleep(1e6)", {}, "[stopped after", "timeout"),
