@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchbook.measure.timing import e2e_ms, ttft_ms
-from benchbook.records import PHASES, STATUSES, Trial
+from benchbook.records import PHASES, STATUSES, Call, Trial
 
 RECENT = 32
 """So many of the newest TTFTs are kept for a median of the moment."""
@@ -93,14 +93,26 @@ class Tally:
         self.histograms["schedule_lag"].add((trial.started_ns - trial.intended_ns) / 1e9)
         if trial.status != "success" or not trial.calls:
             return
+        if trial.by_agents:  # it has no single answer: its calls have their times, and it its wall time
+            self.histograms["response"].add((trial.ended_ns - trial.intended_ns) / 1e9)
+            for call in trial.calls:
+                if call.error_kind is None:
+                    self._time_call(call)
+            return
         last = trial.calls[-1]
-        ttft, e2e = ttft_ms(last), e2e_ms(last)
+        e2e = self._time_call(last)
+        if e2e is not None and last.sent_ns is not None:
+            self.histograms["response"].add((e2e * 1_000_000 + last.sent_ns - trial.intended_ns) / 1e9)
+
+    def _time_call(self, call: Call) -> float | None:
+        """Count a call's TTFT and end to end; the latter in ms."""
+        ttft, e2e = ttft_ms(call), e2e_ms(call)
         if ttft is not None:
             self.histograms["ttft"].add(ttft / 1000)
             self.recent_ttft_ms.append(ttft)
-        if e2e is not None and last.sent_ns is not None:
+        if e2e is not None and call.sent_ns is not None:
             self.histograms["e2e"].add(e2e / 1000)
-            self.histograms["response"].add((e2e * 1_000_000 + last.sent_ns - trial.intended_ns) / 1e9)
+        return e2e
 
     def fields(self) -> dict[str, Any]:
         """As plain data; `tally_of` reads it back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -64,6 +65,26 @@ def _histograms_agree(tally: Tally, own: list[Trial]) -> None:
     assert sum(tally.histograms["schedule_lag"].counts) == len(measured)
     newest = [row["ttft_ms"] for row in good][-RECENT:]
     assert median(tally.recent_ttft_ms) == pytest.approx(median(newest))
+
+
+def test_an_agents_trial_counts_by_its_calls_and_its_wall_time(trials: list[Trial]) -> None:
+    """The calls of four trials as those of one: each that was answered has its TTFT, and the response is the whole."""
+    own = [trial for trial in trials if trial.status == "success" and trial.planned.phase == "measured"][:4]
+    calls = tuple(call for trial in own for call in trial.calls)
+    ended_ns = own[0].intended_ns + 3_000_000_000
+    agent = replace(
+        own[0],
+        planned=replace(own[0].planned, workload="agent", team="solo"),
+        calls=calls,
+        answers=tuple(answer for trial in own for answer in trial.answers),
+        ended_ns=ended_ns,
+    )
+    tally = Tally()
+    tally.take(agent, [None] * len(calls))
+    answered = sum(call.error_kind is None for call in calls)
+    assert len(tally.recent_ttft_ms) == sum(tally.histograms["ttft"].counts) == answered >= 4
+    assert sum(tally.histograms["e2e"].counts) == answered
+    assert tally.histograms["response"].sum_s == pytest.approx(3.0)
 
 
 def test_reports_of_several_processes_merge_into_that_of_one(trials: list[Trial]) -> None:
