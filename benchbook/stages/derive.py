@@ -165,8 +165,9 @@ def _span_row(facts: RowFacts, trial: Trial, span: Span, done: Work) -> Row:
 
 
 def _with_active(columns: Computed, done: Work) -> Computed:
-    if not done.active_ns:
-        return columns
+    if not done.active_ns:  # for the reason that there is no handoff: no agent, or a contradiction
+        why = columns.provenance["handoff_ms"]
+        return Computed(columns.values, {**columns.provenance, "agent_active_ms": why})
     active = {agent: time_ns / _NS_PER_MS for agent, time_ns in done.active_ns.items()}
     return Computed({**columns.values, "agent_active_ms": active}, {**columns.provenance, "agent_active_ms": MEASURED})
 
