@@ -82,7 +82,7 @@ async def test_an_odd_sandbox_is_not_asked(said: bytes, tmp_path: Path) -> None:
 
 async def test_a_script_that_hangs_is_left(tmp_path: Path) -> None:
     """It is the script's own doing, so the service is not named as what failed."""
-    outcome, _ = await e2b(tmp_path, (REQUEST, MADE), (REQUEST, STALL), (REQUEST, ENDED), timeout_s=0.3)
+    outcome, _ = await e2b(tmp_path, (REQUEST, MADE), (REQUEST, STALL), (REQUEST, ENDED), timeout_s=1.0)
     assert (outcome.failed, outcome.detail) == (True, {"kind": "timeout"})
 
 
