@@ -5,6 +5,7 @@ One run measures them all: a case, a team each, and a script that says what ever
 
 from __future__ import annotations
 
+import logging
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,7 @@ AGENTS: dict[str, Any] = {
     "giver": [{"handoffs": [{"to": "wrecker"}]}, {"say": "given"}],
     "chief": [{"handoffs": [told("talker")]}, {"say": "It said: {{ observation }}"}],
     "talker": [{"calls": [SEARCH]}, {"calls": [SEARCH]}, {"calls": [SEARCH]}, {"say": "found"}],
+    "pusher": [{"handoffs": [told("slow")]}, {"say": "never said"}],
     "slow": [{"say": "at last", "first_byte_ms": 5000}],
     "late": [{"say": "never said"}],
     "opener": [{"say": "open"}],
@@ -298,11 +300,24 @@ def test_every_trial_keeps_its_whole_timeline(trials: dict[str, Trial]) -> None:
                 assert span.ended_ns <= outer.ended_ns
 
 
+class Heard(logging.Handler):
+    """What the SDK and its tracing say aloud."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith(("strands", "opentelemetry")):
+            self.said.append(record.getMessage())
+
+
 ELSEWHERE = [
     *(one for one in TEAMS if one["name"] in ("supervised", "passing")),
     team("mixed", "supervisor", member("lead"), member("finder", "search", target="ollama-sim"), member("adder")),
     team("costly", "swarm", member("up"), member("down"), limits={"handoffs": 99, "steps": 99, "tokens": 150}),
     team("hasty", "graph", member("slow"), member("late"), edges=edges("slow>late"), limits={"time_s": 0.15}),
+    team("hurried", "supervisor", member("pusher"), member("slow"), limits={"time_s": 0.3}),
     team("spender", "supervisor", member("chief"), member("talker", "search", limits={"tokens": 1})),
     team("dawdler", "supervisor", member("chief"), member("talker", "search", limits={"time_s": 0.000001})),
 ]
@@ -317,8 +332,11 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str],
     case = {"messages": [{"role": role, "content": content} for role, content in said]}
     targets = ("openai", "anthropic", "bedrock", "ollama")
     bench = benched(tmp_path_factory.mktemp("elsewhere"), ELSEWHERE, case, targets=targets)
-    job = bench.job()
+    job, heard = bench.job(), Heard()
+    logging.getLogger().addHandler(heard)
     run_id = execute(job).run_id
+    logging.getLogger().removeHandler(heard)
+    assert not heard.said  # an agent that is cut off, or fails, is a row and not a traceback on the screen
     for path in bench.folder.glob("*.yaml"):
         path.unlink()
     stored = stored_plan(journal.read_run(bench.results, run_id))
@@ -343,7 +361,10 @@ def test_a_member_may_have_a_target_of_its_own(elsewhere: dict[tuple[str, str], 
     assert {call.target for call in elsewhere["mixed", "ollama-sim"].calls} == {""}
 
 
-@pytest.mark.parametrize(("name", "by", "said"), [("costly", "tokens", "150 tokens"), ("hasty", "time", "0.15 s")])
+TEAM_LIMITS = [("costly", "tokens", "150 tokens"), ("hasty", "time", "0.15 s"), ("hurried", "time", "0.3 s")]
+
+
+@pytest.mark.parametrize(("name", "by", "said"), TEAM_LIMITS)
 def test_tokens_and_time_end_a_team(elsewhere: dict[tuple[str, str], Trial], name: str, by: str, said: str) -> None:
     trial = elsewhere[name, "openai-sim"]
     assert (trial.status, trial.error_kind, trial.end_state["stopped_by"]) == ("failure", "limit", by)

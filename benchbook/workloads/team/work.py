@@ -373,6 +373,8 @@ def _summed(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def hush() -> None:
-    """Strands' own log lines about failures stay off the screen: each is a row or a span already."""
-    logging.getLogger("strands").addHandler(logging.NullHandler())
-    logging.getLogger("strands").propagate = False
+    """Strands' own log lines about failures stay off the screen: each is a row or a span already. So do those that its
+    tracing has where an agent is cut off in the middle of its work."""
+    for name in ("strands", "opentelemetry.context"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
