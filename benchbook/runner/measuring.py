@@ -204,19 +204,21 @@ class Measuring:
         on_progress(progress)
 
 
-_PILE = 200_000
-"""Objects by which the heap must have grown before it is looked through: only cycles grow it for long, and trials
-that end as they should leave none, and a sweep of a busy heap holds every stamp back."""
-_PILE_OF_AGENTS = 10_000
-"""Agents and the official clients leave cycles behind with every call: short sweeps, then, and often."""
+_PILE = (200_000, 20, 100)
+"""Objects by which the heap must have grown before it is looked through, and after how many such sweeps a wider one
+comes: only cycles grow it for long, and trials that end as they should leave none, and a sweep of a busy heap holds
+every stamp back."""
+_PILE_OF_AGENTS = (10_000, 2, 100)
+"""Agents and the official clients leave cycles behind with every call: short sweeps, then, and often. Half of what one
+sees is still in use and dead a little later, so the wider one must not wait until a hundred thousand have gathered."""
 
 
 @contextmanager
-def _unpaused(pile: int) -> Iterator[None]:
+def _unpaused(pile: tuple[int, int, int]) -> Iterator[None]:
     """Garbage collection without pauses: what is there is never looked at again, and what comes only if it piles up."""
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(pile, 20, 100)
+    gc.set_threshold(*pile)
     try:
         yield
     finally:
