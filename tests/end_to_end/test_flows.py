@@ -109,6 +109,8 @@ def test_the_flow(bench: Any, tmp_path: Path, subtests: pytest.Subtests) -> None
                 refused(server, cli)
             with subtests.test("Ctrl-C ends the measurement and not the flow"):
                 interrupted(server, cli)
+            with subtests.test("an approval is asked for and given by way of the server, and the flow is not paused"):
+                approved(server, cli)
             with subtests.test("a deployed run that finds the folder busy is skipped"):
                 skipped(server, cli)
     finally:
@@ -183,6 +185,49 @@ def interrupted(server: Server, cli: Cli) -> None:
     assert run["state_name"] == "Completed"
     assert server.tasks(run) == ALL_COMPLETED
     assert float(server.artifacts(run)["progress"]) == pytest.approx(100 * done / 1600)
+
+
+ASKING = """
+name: asking
+kind: workflow
+members: [{name: writer, role: a writer, goal: write}]
+steps: [{name: draft, agent: writer, approval: true}]
+"""
+
+
+def approved(server: Server, cli: Cli) -> None:
+    """Two trials ask; both are answered on the server, one of them with an id cut short and a no."""
+    team = cli.bench.folder / "asking.yaml"
+    team.write_text(ASKING)
+    plan = {"repetitions": 1, "warmup": 0, "workloads": ["workflow"], "teams": {"workflow": str(team)}}
+    before, execute, cases = len(cli.bench.run_ids()), cli.bench.execute, cli.bench.cases
+    cli.bench.execute, cli.bench.cases = {**plan, "approver": "human"}, 2
+    try:
+        process = cli.start()
+        until(lambda: len(cli.bench.run_ids()) > before, "the run")
+        run = server.newest()
+        rows = until(lambda: _asked(server, run, 2), "two requests on the server")
+        assert server.newest()["state_name"] == "Running"
+        for number, row in enumerate(rows):
+            answer = {"request": row["request"][:-2], "approve": number == 0, "feedback": "on the server", "by": "ada"}
+            body = {"key": f"decided-auto-{number}", "value": orjson.dumps(answer).decode()}
+            httpx.post(f"{server.api}/flow_runs/{run['id']}/input", json=body).raise_for_status()
+        _, complaints = process.communicate(timeout=LONG_S)
+    finally:
+        cli.bench.execute, cli.bench.cases = execute, cases
+    assert f"benchbook approve {rows[0]['request']} --show" in complaints
+    trials = {trial.planned.trial_id: trial for trial in cli.bench.trials()}
+    yes, no = (trials[row["request"].removesuffix(".draft")] for row in rows)
+    assert (yes.status, no.error_kind) == ("success", "rejected")
+    (wait,) = [span for span in yes.spans if span.kind == "human_wait"]
+    assert (wait.detail["via"], wait.detail["by"], wait.detail["feedback"]) == ("prefect", "ada", "on the server")
+    run = server.newest()
+    assert (run["state_name"], server.tasks(run)) == ("Completed", ALL_COMPLETED)
+
+
+def _asked(server: Server, run: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    rows = orjson.loads(server.artifacts(run).get("approvals", "[]"))
+    return rows if len(rows) == count else []
 
 
 def skipped(server: Server, cli: Cli) -> None:
