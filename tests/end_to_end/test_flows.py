@@ -197,7 +197,7 @@ steps: [{name: draft, agent: writer, approval: true}]
 
 def approved(server: Server, cli: Cli) -> None:
     """Two trials ask; both are answered on the server, one of them with an id cut short and a no."""
-    team = cli.bench.folder / "asking.yaml"
+    team = cli.bench.write().with_name("asking.yaml")
     team.write_text(ASKING)
     plan = {"repetitions": 1, "warmup": 0, "workloads": ["workflow"], "teams": {"workflow": str(team)}}
     before, execute, cases = len(cli.bench.run_ids()), cli.bench.execute, cli.bench.cases

@@ -92,8 +92,7 @@ class BenchTool(AgentTool):
             if outcome.failed:
                 span.fails(outcome.text)
         if service is not None:
-            kind = str(outcome.detail.get("kind")) if outcome.failed else None
-            service.heard(began_ns, monotonic_ns(), kind)
+            service.heard(began_ns, monotonic_ns(), _told(outcome))
         return outcome
 
     @property
@@ -119,6 +118,13 @@ def _spec(name: str) -> ToolSpec:
         "description": described.description,
         "inputSchema": {"json": dict(described.parameters)},
     }
+
+
+def _told(outcome: Outcome) -> str | None:
+    """What a service's breaker is told of a use: nothing of one that never came so far."""
+    if not outcome.failed:
+        return None
+    return str(outcome.detail.get("kind")) if outcome.detail.get("service") else "cancelled"
 
 
 def _may_pass(outcome: Outcome) -> bool:
