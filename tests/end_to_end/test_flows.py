@@ -5,6 +5,7 @@ One story in one Prefect home, so that a server is started as seldom as can be; 
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import re
@@ -20,9 +21,17 @@ import httpx
 import orjson
 import psutil
 import pytest
+from prefect import flow
+from prefect.runtime import flow_run
 
+from benchbook.records import ApprovalRequest
+from benchbook.results.approvals import approvals_folder
 from benchbook.stages import Job
-from flows.server import some_server
+from benchbook.workloads.approvers import approver
+from flows.approvals import Decided, approvals_bridged
+from flows.run import _all_told
+from flows.server import some_server, talking_to
+from tasks.live import Watcher, watched_by
 from tests.worlds import QUIET
 
 LONG_S = 180
@@ -94,6 +103,7 @@ def until(truth: Callable[[], Any], what: str) -> Any:
     pytest.fail(f"never happened: {what}")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets that Prefect's client leaves
 def test_the_flow(bench: Any, tmp_path: Path, subtests: pytest.Subtests) -> None:
     home = tmp_path / "prefect"
     with subtests.test("without a server one of its own is started, once, and said"):
@@ -187,46 +197,45 @@ def interrupted(server: Server, cli: Cli) -> None:
     assert float(server.artifacts(run)["progress"]) == pytest.approx(100 * done / 1600)
 
 
-ASKING = """
-name: asking
-kind: workflow
-members: [{name: writer, role: a writer, goal: write}]
-steps: [{name: draft, agent: writer, approval: true}]
-"""
-
-
 def approved(server: Server, cli: Cli) -> None:
-    """Two trials ask; both are answered on the server, one of them with an id cut short and a no."""
-    team = cli.bench.write().with_name("asking.yaml")
-    team.write_text(ASKING)
-    plan = {"repetitions": 1, "warmup": 0, "workloads": ["workflow"], "teams": {"workflow": str(team)}}
-    before, execute, cases = len(cli.bench.run_ids()), cli.bench.execute, cli.bench.cases
-    cli.bench.execute, cli.bench.cases = {**plan, "approver": "human"}, 2
-    try:
-        process = cli.start()
-        until(lambda: len(cli.bench.run_ids()) > before, "the run")
-        run = server.newest()
-        rows = until(lambda: _asked(server, run, 2), "two requests on the server")
-        assert server.newest()["state_name"] == "Running"
-        for number, row in enumerate(rows):
-            answer = {"request": row["request"][:-2], "approve": number == 0, "feedback": "on the server", "by": "ada"}
-            body = {"key": f"decided-auto-{number}", "value": orjson.dumps(answer).decode()}
-            httpx.post(f"{server.api}/flow_runs/{run['id']}/input", json=body).raise_for_status()
-        _, complaints = process.communicate(timeout=LONG_S)
-    finally:
-        cli.bench.execute, cli.bench.cases = execute, cases
-    assert f"benchbook approve {rows[0]['request']} --show" in complaints
-    trials = {trial.planned.trial_id: trial for trial in cli.bench.trials()}
-    yes, no = (trials[row["request"].removesuffix(".draft")] for row in rows)
-    assert (yes.status, no.error_kind) == ("success", "rejected")
-    (wait,) = [span for span in yes.spans if span.kind == "human_wait"]
-    assert (wait.detail["via"], wait.detail["by"], wait.detail["feedback"]) == ("prefect", "ada", "on the server")
-    run = server.newest()
-    assert (run["state_name"], server.tasks(run)) == ("Completed", ALL_COMPLETED)
+    """Two requests wait in a flow run; both are answered on the server, by ids cut short, one with a no."""
+    job = cli.bench.job(overrides=("execute.approver=human",))
+    folder = approvals_folder(cli.bench.results, "20260101T000000Z-abcdef")
+    lines: list[str] = []
+
+    @flow(name="asking")
+    async def asking() -> list[list[str]]:
+        human = approver({"kind": "human"}, folder)
+        async with approvals_bridged(job):
+            asked = [
+                ApprovalRequest(f"{name}.draft", "r", name, "draft", "w", "write", "text") for name in ("a1", "b2")
+            ]
+            waiting = [asyncio.create_task(human.decide(request)) for request in asked]
+            run = {"id": str(flow_run.id)}
+            rows = await asyncio.to_thread(until, lambda: _asked(server, run, 2), "two requests on the server")
+            for row in rows:
+                answer = Decided(request=row["request"][:3], approve=row["request"] == "a1.draft", feedback="so be it")
+                await answer.asend_to(flow_run.id)
+            decided = await asyncio.gather(*waiting)
+        return [[made.verdict, made.via, made.feedback] for made in decided]
+
+    async def told() -> list[list[str]]:
+        try:
+            return await asking()
+        finally:
+            await _all_told()
+
+    with talking_to(server.api), watched_by(Watcher(say=lines.append)):
+        answers = asyncio.run(told())
+    assert answers == [["approved", "prefect", "so be it"], ["rejected", "prefect", "so be it"]]
+    assert [line.rpartition("benchbook ")[2] for line in lines] == [
+        "approve a1.draft --show",
+        "approve b2.draft --show",
+    ]
 
 
 def _asked(server: Server, run: dict[str, Any], count: int) -> list[dict[str, Any]]:
-    rows = orjson.loads(server.artifacts(run).get("approvals", "[]"))
+    rows: list[dict[str, Any]] = orjson.loads(server.artifacts(run).get("approvals", "[]"))
     return rows if len(rows) == count else []
 
 
