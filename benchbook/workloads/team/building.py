@@ -32,7 +32,11 @@ async def ready(desk: Desk, targets: Iterable[str]) -> None:
     """Before the first trial: have the SDKs imported, the targets' clients made, and each once used, without a server
     (not boto3, which builds little). Raises PlanError."""
     hush()
+    known: set[str] = desk.shared("targets that are ready for agents", set)
     for name in targets:
+        if name in known:
+            continue
+        known.add(name)
         target = desk.provider(name).target
         request = ModelRequest(target.model, (Message("user", "?"),), params=target.params, stream=target.stream)
         agent = Agent(model=model(desk, name, request), callback_handler=None)
