@@ -105,6 +105,10 @@ class Desk:
         """Where the target's calls wait while its breaker is open; None where the plan has no breaker."""
         return self.gates.get(target)
 
+    def holds(self, target: str) -> bool:
+        gate = self.gate(target)
+        return gate is not None and gate.holds
+
     async def admitted(self, target: str, deadline_ns: int) -> bool:
         """Wait until a retry may begin; False if its trial's time is up before."""
         gate = self.gate(target)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from benchbook.clock import monotonic_ns
 from benchbook.config import BreakerSpec
 from benchbook.records import Call, Event
-from benchbook.runner.breaker import HALF_OPEN, OPEN, Breaker, Heard, Rule
+from benchbook.runner.breaker import CLOSED, HALF_OPEN, OPEN, Breaker, Heard, Rule
 
 _SECOND_NS = 1_000_000_000
 _TICK_NS = 1_000_000
@@ -54,6 +54,11 @@ class Gate:
     def state(self) -> str:
         """`closed`, `open` or `half_open`."""
         return self._breaker.state
+
+    @property
+    def holds(self) -> bool:
+        """Whether not every call may begin at once."""
+        return self._breaker.state != CLOSED
 
     async def admitted(self, deadline_ns: int | None = None) -> bool:
         """Wait until a call may begin; False if `deadline_ns` comes first."""

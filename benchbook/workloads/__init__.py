@@ -109,6 +109,10 @@ class Desk(Protocol):
 
     def provider(self, target: str) -> Provider: ...
 
+    def holds(self, target: str) -> bool:
+        """Whether the target's breaker holds calls back now."""
+        ...
+
     async def admitted(self, target: str, deadline_ns: int) -> bool:
         """Wait until a retry may begin; False if its trial's time is up before."""
         ...

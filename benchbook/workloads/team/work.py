@@ -210,9 +210,9 @@ class Work:
         if self._let_in and target == self.planned.target:
             self._let_in = False
             return True
-        from_ns = monotonic_ns()
+        from_ns, held = monotonic_ns(), self.desk.holds(target)
         admitted = await self.desk.admitted(target, self.deadline_ns)
-        if monotonic_ns() - from_ns >= _WORTH_NS:
+        if held and monotonic_ns() - from_ns >= _WORTH_NS:
             opening = self.collector.open("rate_limit_wait", "the breaker", under=around, started_ns=from_ns)
             self.collector.close(opening)
         if not admitted:
