@@ -77,7 +77,7 @@ def bad(tmp_path: Path) -> Path:
 def test_the_built_in_datasets_pass() -> None:
     found = check_datasets(files([ROOT / "datasets"]), review)
     assert (found.problems, found.notes) == ((), ())
-    assert len(found.datasets) == 4
+    assert len(found.datasets) == 5
     assert {check.subject for check in found.checks} == {str(path) for path in files([ROOT / "datasets"])}
     assert all(check.success and check.suite == "dataset" for check in found.checks)
 

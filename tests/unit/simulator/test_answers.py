@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from benchbook.datasets import files, read, render
+from benchbook.datasets import read, render
 from benchbook.errors import DatasetError
 from benchbook.records import Message, ModelRequest, ToolCall, ToolSpec
 from benchbook.scoring import judge
 from benchbook.simulator.answers import Reply, Speaker
 from benchbook.simulator.laws import prompt_key
-from benchbook.simulator.profile import Profile, load_profile
+from benchbook.simulator.profile import Lookup, Profile, load_profile
 
 ROOT = Path(__file__).parents[3]
 
@@ -133,11 +133,13 @@ def test_no_tool_is_called_that_is_not_on_offer() -> None:
 
 
 def test_scorers_agree_with_what_the_built_in_profile_calls_right() -> None:
-    """Each case of the built-in datasets, by each model: a right answer passes its scorer, a wrong one does not."""
+    """Each case that it looks up, by each model: a right answer passes its scorer, a wrong one does not."""
     profile = load_profile(ROOT / "datasets/simulator/provider-like.yaml")
     speaker, seen = Speaker(profile), set()
-    for path in files([ROOT / "datasets"]):
-        dataset = read(path).dataset
+    answers = profile.default.answers
+    assert isinstance(answers, Lookup)
+    for path in answers.datasets:
+        dataset = read(ROOT / "datasets/simulator" / path).dataset
         for case in dataset.cases:
             rendered = render(dataset, case)
             for model in profile.listed():
