@@ -1,7 +1,7 @@
 -- One row per run, target and workload: measured trials that met every limit of slos(), a second and as a share.
 --
 -- The share is over attempted trials, so a failure or a metric that is missing counts as not met. Limits are the highest
--- value allowed, or the lowest for a metric of which more is better.
+-- value allowed, or the lowest for a metric of which more is better. Of agents' trials nothing is counted under limits.
 with limits as (
     select entry.key as metric, entry.value as bound
     from (select unnest(map_entries(slos())) as entry)),
@@ -29,15 +29,21 @@ sessions as (
 windows as (
     select run_id, target, workload, sum(window_ns) / 1e9 as window_s
     from sessions
-    group by all)
+    group by all),
+counted as (
+    select o.*, w.window_s, case when r.refused is null then coalesce(g.good, 0) end as good, r.refused
+    from outcomes as o
+    left join good as g using (run_id, target, workload)
+    left join windows as w using (run_id, target, workload)
+    cross join lateral (select case
+        when o.workload in ('agent', 'multi_agent', 'workflow') and (select count(*) from limits) > 0
+            then 'the limits are of single calls, and such a trial makes several' end as refused) as r)
 select
-    o.run_id, o.target, o.workload, slos() as slos, o.attempted, o.succeeded, w.window_s,
-    coalesce(g.good, 0) as good,
-    coalesce(g.good, 0) / nullif(w.window_s, 0) as goodput_per_s,
-    coalesce(g.good, 0) / nullif(o.attempted, 0)::double as good_share,
-    wilson_low(coalesce(g.good, 0), o.attempted) as good_share_low,
-    wilson_high(coalesce(g.good, 0), o.attempted) as good_share_high
-from outcomes as o
-left join good as g using (run_id, target, workload)
-left join windows as w using (run_id, target, workload)
-order by o.run_id, o.target, o.workload
+    run_id, target, workload, slos() as slos, attempted, succeeded, window_s, good,
+    good / nullif(window_s, 0) as goodput_per_s,
+    good / nullif(attempted, 0)::double as good_share,
+    case when refused is null then wilson_low(good, attempted) end as good_share_low,
+    case when refused is null then wilson_high(good, attempted) end as good_share_high,
+    refused
+from counted
+order by run_id, target, workload

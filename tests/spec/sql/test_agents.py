@@ -299,3 +299,19 @@ def test_agent_summary(agents: tuple[Stored, Path]) -> None:
         expected.append(made | {"verdict": "VALID", "model": "m"})
     expected.sort(key=lambda row: (row["run_id"], row["target"], LAYERS.index(row["workload"]), row["team"]))
     same(ask("agent_summary", results), expected)
+
+
+def test_limits_of_single_calls_say_nothing_of_agents(agents: tuple[Stored, Path]) -> None:
+    _, results = agents
+    rows = ask("goodput", results, slos={"ttft_ms": 500.0})
+    assert {row["workload"] for row in rows} > {"api", "agent"}
+    for row in rows:
+        numbers = [row[name] for name in ("good", "goodput_per_s", "good_share", "good_share_low", "good_share_high")]
+        if row["workload"] == "api":
+            assert row["refused"] is None
+            assert None not in numbers
+        else:
+            assert numbers == [None] * 5
+            assert "single calls" in row["refused"]
+    unlimited = ask("goodput", results, slos={})
+    assert all(row["good"] == row["succeeded"] and row["refused"] is None for row in unlimited)
