@@ -14,9 +14,6 @@ from benchbook.records import Message, ModelRequest, PlannedTrial, Trial, Turn
 from benchbook.workloads import Desk, Slot
 from benchbook.workloads.attempts import SECOND_NS, STAYED_OPEN, Ask, Told, ask, finished, first_ask
 
-_WORTH_NS = 1_000_000
-"""From here on it was a wait for the breaker and not our own work."""
-
 Broken = tuple[str, str, str]
 """The trial's status, error kind and message."""
 
@@ -67,10 +64,9 @@ async def _later(planned: PlannedTrial, desk: Desk, slot: Slot, begun: tuple[Ask
             return "timeout", "timeout", f"the pause before turn {number} would take the rest of the trial's time"
         talk.goes_on(turn)
         await sleep_until(intended_ns)
-        taken_up_ns = monotonic_ns()
+        taken_up_ns, held = monotonic_ns(), desk.holds(planned.target)
         if not await desk.admitted(planned.target, opening.deadline_ns):
             return "timeout", "timeout", f"turn {number} was not asked: {STAYED_OPEN}"
-        waited_ns = monotonic_ns() - taken_up_ns
         one = replace(
             opening,
             name=f"{planned.trial_id}-{number}.",
@@ -78,7 +74,7 @@ async def _later(planned: PlannedTrial, desk: Desk, slot: Slot, begun: tuple[Ask
             intended_ns=intended_ns,
             taken_up_ns=taken_up_ns,
             turn=number,
-            waited_ns=waited_ns if waited_ns >= _WORTH_NS else 0,
+            waited_ns=monotonic_ns() - taken_up_ns if held else 0,
             last=number == len(turns) + 1,
         )
         talk.keep(await ask(desk, slot, one))
