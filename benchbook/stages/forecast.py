@@ -8,6 +8,7 @@ characters a token; of a team, what its limits let it spend.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,13 @@ def _measured_by(plan: Plan) -> str:
     return f"{planned}; at most, for what {load.lasts_s:g} s leave over is skipped"
 
 
-def _target_row(plan: Plan, name: str, asked: Demands, seen: dict[str, float]) -> dict[str, Any]:
+def _target_row(plan: Plan, name: str, asked: Demands, seen: dict[tuple[str, str], float]) -> dict[str, Any]:
     target = plan.targets[name]
     trials = [trial for trial in plan.trials if trial.target == name]
-    trial_s = seen.get(name, ASSUMED_TRIAL_S)
+    numbers = Counter(trial.workload for trial in trials)
+    in_all_s = math.fsum(seen.get((name, kind), ASSUMED_TRIAL_S) * number for kind, number in numbers.items())
+    trial_s = in_all_s / max(1, len(trials))
+    known = all((name, kind) in seen for kind in numbers)
     return {
         "target": name,
         "provider": target.provider,
@@ -87,7 +91,7 @@ def _target_row(plan: Plan, name: str, asked: Demands, seen: dict[str, float]) -
         "duration_s": _duration_s(plan, len(trials), trial_s),
         "cost_usd_most": asked.cost_usd,
         "asks": asdict(asked),
-        "basis": "history" if name in seen else f"assumes {ASSUMED_TRIAL_S:g} s a trial",
+        "basis": "history" if known else f"assumes {ASSUMED_TRIAL_S:g} s a trial",
     }
 
 
@@ -125,10 +129,10 @@ def _duration_s(plan: Plan, trials: int, trial_s: float) -> float:
     return in_turn_s if load.lasts_s is None else min(in_turn_s, load.lasts_s + trial_s)
 
 
-def _seen_trial_s(results: Path) -> dict[str, float]:
-    """Median wall seconds of a trial by target name, from the newest run that measured it."""
+def _seen_trial_s(results: Path) -> dict[tuple[str, str], float]:
+    """Median wall seconds of a trial by target name and workload, from the newest run that measured it."""
     from benchbook.history import ask
 
     if not (results / "tables" / "trials").is_dir():
         return {}
-    return {row["target"]: row["wall_ms_p50"] / 1000 for row in ask("trial_time", results)}
+    return {(row["target"], row["workload"]): row["wall_ms_p50"] / 1000 for row in ask("trial_time", results)}

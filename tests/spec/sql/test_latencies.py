@@ -166,7 +166,16 @@ def test_trial_time(history: tuple[Stored, Path]) -> None:
             found = quantile(numbers(stored.measured(run_id=run, target=target), "wall_ms"), 0.5)
             if found.value is not None:
                 bounds = {"wall_ms_p50_low": found.low, "wall_ms_p50_high": found.high}
-                expected.append({"target": target, "run_id": run, "n": found.n, "wall_ms_p50": found.value, **bounds})
+                expected.append(
+                    {
+                        "target": target,
+                        "workload": "api",
+                        "run_id": run,
+                        "n": found.n,
+                        "wall_ms_p50": found.value,
+                        **bounds,
+                    }
+                )
                 break
     same(ask("trial_time", results), expected)
 
