@@ -1,7 +1,7 @@
 """Teams: who works on a task, with which tools, in which order, and how far they may go.
 
 A team is as frozen as the plan that names it. It says nothing of how it is run: that is the workload's. Names in it
-are checked where it is read (`config.teams`); what is checked here is what no reader may build.
+are checked where it is read (`config.team_files`); what is checked here is what no reader may build.
 """
 
 from __future__ import annotations
