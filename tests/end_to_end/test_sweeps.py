@@ -56,7 +56,7 @@ def test_a_sweep_ends_where_its_money_does_and_workers_finish_it(bench: Any, cli
         "--concurrency",
         "2,4",
         "--trials",
-        "8",
+        "200",
     )
     code, out, err = cli(*words, "--budget-usd", "1e-12", "--json")
     stopped = json.loads(out)
@@ -65,7 +65,7 @@ def test_a_sweep_ends_where_its_money_does_and_workers_finish_it(bench: Any, cli
     code, out, err = cli("sweep", "--resume", "latest", "--results", bench.results, "--workers", "2", "--json")
     found = json.loads(out)
     assert (code, found["status"]) == (0, "finished"), err
-    assert [(row["load"], row["succeeded"]) for row in found["points"]] == [(2, 8), (4, 8)]
+    assert [(row["load"], row["succeeded"]) for row in found["points"]] == [(2, 200), (4, 200)]
 
 
 @pytest.mark.parametrize(
