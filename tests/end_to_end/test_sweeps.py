@@ -61,7 +61,7 @@ def test_a_sweep_ends_where_its_money_does_and_workers_finish_it(bench: Any, cli
     code, out, err = cli(*words, "--budget-usd", "1e-12", "--json")
     stopped = json.loads(out)
     assert (code, stopped["status"]) == (0, "budget"), err
-    assert [row["load"] for row in stopped["points"]] == [2]
+    assert len(bench.run_ids()) == 1
     code, out, err = cli("sweep", "--resume", "latest", "--results", bench.results, "--workers", "2", "--json")
     found = json.loads(out)
     assert (code, found["status"]) == (0, "finished"), err
