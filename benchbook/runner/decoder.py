@@ -65,7 +65,11 @@ class Decoder:
             while self._waiting:
                 while busy() and not self._urgent():  # noqa: ASYNC110 - not a poll: the sockets go first
                     await asyncio.sleep(0)
+                until_ns = monotonic_ns() + SLICE_NS
                 await self._next(busy)
+                while self._waiting and monotonic_ns() < until_ns and not busy():
+                    await self._next(busy)
+                await asyncio.sleep(0)  # the trials that were decoded go on, and so do the sockets
             self._more.clear()
 
     async def _next(self, busy: Callable[[], bool]) -> None:
@@ -85,7 +89,6 @@ class Decoder:
             waiting, self._on_room = self._on_room, []
             for call in waiting:
                 call()
-        await asyncio.sleep(0)  # the trial that was decoded goes on, and so do the sockets
 
     def _urgent(self) -> bool:
         if not self._waiting:

@@ -247,9 +247,9 @@ def _lane(plan: Plan, target: Target, place: tuple[int, int]) -> Lane:
     else:
         order += _cycled(plan, target, len(units), count)
 
-    def make(unit: int, phase: str, repetition: int) -> PlannedTrial:
+    def make(unit: int, phase: str, repetition: int, position: int, offset_ns: int | None) -> PlannedTrial:
         prompt, way = units[unit]
-        return _trial(plan, (prompt, target, way, phase, repetition))
+        return _trial(plan, (prompt, target, way, phase, repetition), position, offset_ns)
 
     seed = derived_seed(execute.seed, "arrivals", target.name)
     offsets = starts_ns(load, warmup, len(order) - warmup, seed)
@@ -286,14 +286,16 @@ def _cycled(plan: Plan, target: Target, units: int, count: int) -> array[int]:
     return order[:count]
 
 
-def _trial(plan: Plan, unit: tuple[Prompt, Target, tuple[str, str], str, int]) -> PlannedTrial:
+def _trial(
+    plan: Plan, unit: tuple[Prompt, Target, tuple[str, str], str, int], position: int, offset_ns: int | None
+) -> PlannedTrial:
     prompt, target, (workload, team), phase, repetition = unit
     identity: tuple[object, ...] = (prompt.dataset.name, prompt.case.id, target.name, workload, phase, repetition)
     if team:
         identity = (*identity, team)
     return PlannedTrial(
         trial_id=digest(identity)[:16],
-        position=0,
+        position=position,
         dataset=prompt.dataset.name,
         dataset_version=prompt.dataset.version,
         test_id=prompt.case.id,
@@ -304,5 +306,6 @@ def _trial(plan: Plan, unit: tuple[Prompt, Target, tuple[str, str], str, int]) -
         phase=phase,
         prompt_sha256=prompt.rendered.prompt_sha256,
         seed=derived_seed(plan.spec.execute.seed, *identity),
+        intended_offset_ns=offset_ns,
         team=team,
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import overload
 
 from benchbook.records import PlannedTrial
 
-Make = Callable[[int, str, int], PlannedTrial]
-"""(unit, phase, repetition) -> the trial, without its position: a unit is a prompt, a workload and its team."""
+Make = Callable[[int, str, int, int, int | None], PlannedTrial]
+"""(unit, phase, repetition, position, intended offset in ns) -> the trial; a unit is a prompt, workload and team."""
 
 
 class _Indexed(Sequence[PlannedTrial]):
@@ -59,9 +59,9 @@ class Lane(_Indexed):
 
     def _at(self, place: int) -> PlannedTrial:
         repetition, unit = divmod(self.order[place], self.units)
-        trial = self.make(unit, "warmup" if place < self.warmup else "measured", repetition)
+        phase = "warmup" if place < self.warmup else "measured"
         offset_ns = None if self.offsets_ns is None else self.offsets_ns[place]
-        return replace(trial, position=place * self.lanes + self.place, intended_offset_ns=offset_ns)
+        return self.make(unit, phase, repetition, place * self.lanes + self.place, offset_ns)
 
 
 @dataclass(frozen=True, slots=True)

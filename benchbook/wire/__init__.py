@@ -55,6 +55,10 @@ class Reader(Protocol):
         """Between two frames."""
         ...
 
+    def nameless(self, data: bytes) -> bytes:
+        """Bytes of a frame without what names this one answer: frames that are alike then are read alike."""
+        ...
+
     def feed(self, data: bytes) -> list[Event]: ...
 
     def close(self) -> list[Event]:

@@ -48,10 +48,15 @@ class Framing(Protocol[FrameT_co]):
     def close(self) -> Iterable[FrameT_co]: ...
 
 
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
 class FramedReader(Generic[FrameT]):
     """A streamed answer: a framing, and what the wire makes of each frame. What follows `Ended` is ignored.
 
-    `at_close` gives the events of a body that ended without more bytes; it is not asked after `Ended`.
+    `at_close` gives the events of a body that ended without more bytes; it is not asked after `Ended`. `nameless`
+    leaves out of a frame's bytes what names this answer, for wires that repeat it in every frame.
     """
 
     def __init__(
@@ -59,8 +64,10 @@ class FramedReader(Generic[FrameT]):
         framing: Framing[FrameT],
         interpret: Callable[[FrameT], Iterable[Event]],
         at_close: Callable[[], Iterable[Event]] = tuple,
+        nameless: Callable[[bytes], bytes] = _as_it_is,
     ) -> None:
         self._framing, self._interpret, self._at_close = framing, interpret, at_close
+        self.nameless = nameless
         self._damage: WireError | None = None
         self._ended = False
 
@@ -108,6 +115,7 @@ class WholeReader:
 
     def __init__(self, interpret: Callable[[Object], Iterable[Event]]) -> None:
         self._interpret = interpret
+        self.nameless = _as_it_is
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Event]:

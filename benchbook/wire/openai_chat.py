@@ -157,8 +157,16 @@ def _decode_message(source: Object) -> Message:
 
 def reader(*, stream: bool) -> Reader:
     if stream:
-        return FramedReader(sse.Reader(closing=DONE), _Interpreter().interpret)
+        interpreter = _Interpreter()
+        return FramedReader(sse.Reader(closing=DONE), interpreter.interpret, nameless=interpreter.nameless)
     return WholeReader(_read_whole)
+
+
+_FACTS = frozenset({Finished, UsageReported})
+_KNOWN: dict[bytes, tuple[Event, ...]] = {}
+"""Frames that say nothing but facts, without their answer's id, and what they say: the last frames of one answer are
+those of thousands. Frames of tool calls are not among them: what they say hangs on those before."""
+_MOST_KNOWN = 512
 
 
 class _Interpreter:
@@ -166,6 +174,7 @@ class _Interpreter:
 
     def __init__(self) -> None:
         self._started = False
+        self._named = b""
         self._calls: dict[int, tuple[int, str]] = {}
         self._next = self._last = 0
 
@@ -175,7 +184,21 @@ class _Interpreter:
         data = frame.data.strip()
         if data == DONE:
             return (Ended(),)
-        return self._chunk(load(data)) if data else ()
+        if not self._named:
+            return self._chunk(load(data)) if data else ()
+        nameless = data.replace(self._named, b"")
+        known = _KNOWN.get(nameless)
+        if known is None:
+            known = tuple(self._chunk(load(data)) if data else ())
+            if b"tool_calls" not in data and _FACTS.issuperset(map(type, known)):
+                if len(_KNOWN) >= _MOST_KNOWN:
+                    _KNOWN.clear()
+                _KNOWN[nameless] = known
+        return known
+
+    def nameless(self, data: bytes) -> bytes:
+        """The bytes without the answer's id, as far as it is known by now."""
+        return data.replace(self._named, b"") if self._named else data
 
     def _chunk(self, source: Object) -> list[Event]:
         if source.get("error"):
@@ -184,7 +207,9 @@ class _Interpreter:
         choices = [choice for choice in children(source, "choices") if not choice.get("index")]
         if not self._started and (choices or source.get("id") or source.get("model")):
             self._started = True
-            events.append(_started(source))
+            started = _started(source)
+            events.append(started)
+            self._named = b'"id":"%b"' % started.id.encode(errors="replace") if started.id else b""
         for choice in choices:
             delta = child(choice, "delta")
             if delta:

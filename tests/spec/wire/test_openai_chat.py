@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from benchbook.errors import WireError
@@ -344,3 +346,32 @@ def test_a_text_that_utf8_cannot_hold_is_a_wire_error():
         openai_chat.encode_request(ModelRequest("m", (Message("user", "\ud800"),)))
     with pytest.raises(WireError, match="written as JSON"):
         openai_chat.encode_request(ModelRequest("m", (Message("user", "a"),), params=Params(extra={"x": object()})))
+
+
+def _frame(answer: str, **fields: object) -> bytes:
+    return b"data: " + json.dumps({"id": answer, "model": "m", **fields}, separators=(",", ":")).encode() + b"\n\n"
+
+
+def _choice(**fields: object) -> dict[str, object]:
+    return {"choices": [{"index": 0, **fields}]}
+
+
+def test_what_one_answer_taught_holds_in_another_only_where_nothing_came_before() -> None:
+    """Facts are read once for many answers; a tool call's frames say something else in each."""
+    opening = _choice(delta={"role": "assistant", "content": ""})
+    called = _choice(delta={"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": ""}}]})
+    empty = [{"index": 0, "function": {"arguments": ""}}]
+    stopped = _choice(delta={"tool_calls": empty}, finish_reason="tool_calls")
+    usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}
+    counted = UsageReported(Usage(input=3, output=5))
+
+    def read(answer: str, *frames: dict[str, object]) -> list[Event]:
+        reader = openai_chat.reader(stream=True)
+        return [event for frame in frames for event in reader.feed(_frame(answer, **frame))]
+
+    first = read("chatcmpl-1", opening, called, stopped, usage)
+    assert first[1:] == [ToolCallStarted(0, "c", "f"), Finished("tool_calls"), counted]
+    second = read("chatcmpl-2", opening, stopped, usage, usage)
+    assert second[1:] == [ToolCallStarted(0, "", ""), Finished("tool_calls"), counted, counted]
+    told = {**usage, "usage": {"prompt_tokens": 3, "completion_tokens": 6}}
+    assert read("chatcmpl-3", opening, told)[1:] == [UsageReported(Usage(input=3, output=6))]
