@@ -118,11 +118,15 @@ def _print(rows: Mapping[str, Figures]) -> None:
 def _plot(path: Path, found: Mapping[str, Mapping[str, Figures]]) -> None:
     """A bar a row: streams a second, and the 99th percentile of the TTFT error."""
     panels = []
-    for case, column in (("throughput", "streams/s"), ("steady", "p99"), ("burst", "wave: p99")):
+    for case, column, title in (
+        ("throughput", "streams/s", "64 at once, no delays: streams/s"),
+        ("steady", "p99", "1,000 at once: p99 of the TTFT error, ms"),
+        ("burst", "wave: p99", "a burst of 1,000, first wave: the same, ms"),
+    ):
         bars = {row: figures[column] for row, figures in found.get(case, {}).items()}
         numbers = {row: value for row, value in bars.items() if isinstance(value, int | float)}
         if numbers:
-            panels.append((f"{case}: {column}", numbers))
+            panels.append((title, numbers))
     if panels:
         save_bars(path, panels)
 

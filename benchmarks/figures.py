@@ -138,13 +138,14 @@ def save_lines(path: Path, panels: Sequence[tuple[str, Mapping[str, Sequence[tup
 
 
 def save_bars(path: Path, panels: Sequence[tuple[str, Mapping[str, float]]]) -> None:
-    """Panels of horizontal bars with their numbers."""
+    """Panels of horizontal bars with their numbers, on scales of powers of ten."""
     canvas, axes = _canvas(len(panels))
     for place, (title, bars) in zip(axes, panels, strict=True):
         names = list(bars)[::-1]
         drawn = place.barh(names, [bars[name] for name in names], color="#0b6e99")
         place.bar_label(drawn, labels=[shown(bars[name], 1) for name in names], padding=3, fontsize=8)
-        place.margins(x=0.2)
+        place.set_xscale("log")
+        place.set_xlim(right=6 * max(bars.values()))
         place.set_title(title)
     _save(canvas, path)
 
