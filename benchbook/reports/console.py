@@ -154,5 +154,9 @@ def _places(results: str, view: RunView) -> Iterator[str]:
         yield f"finish   benchbook run --resume {run_id}{where}"
     yield f"next     benchbook show{where} --failures --checks"
     yield f"         benchbook history{where}"
-    if len(runs(folder)) > 1:
+    if view.agents:
+        yield f"         benchbook history layer_overhead{where}"
+        for row in [row for row in view.slowest if row["workload"] in TEAM_WORKLOADS][:1]:
+            yield f"         benchbook show {row['trial_id']}{where} --timeline"
+    elif len(runs(folder)) > 1:
         yield f"         benchbook compare latest~1 latest{where}"

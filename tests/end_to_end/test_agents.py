@@ -6,15 +6,8 @@ One run of all cases on all four wires is shared by most tests; what has to go w
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,59 +15,10 @@ import pytest
 import yaml
 
 from benchbook.errors import PlanError
-from benchbook.records import Call, ModelRequest, Span, Trial, Usage
+from benchbook.records import Call, Trial
 from benchbook.stages.execute import execute
-from benchbook.wire import wire
-from benchbook.wire.events import Ended, Finished, Started, TextDelta, TimingReported, UsageReported
 from tests.conftest import TARGETS, Bench
-
-WIRES = ("openai", "anthropic", "bedrock", "ollama")
-TEAM = {
-    "name": "solo",
-    "kind": "agent",
-    "members": [
-        {
-            "name": "solo",
-            "role": "a clerk",
-            "goal": "Answer from the documents.",
-            "tools": ["documents", {"name": "search", "settings": {}}],
-        }
-    ],
-    "limits": {"steps": 6, "tool_timeout_s": 5},
-}
-READ = {"name": "documents", "arguments": {"action": "write", "path": "scratch/note.md", "text": "kept"}}
-LIST = {"name": "documents", "arguments": {"action": "list"}}
-SCRIPT: dict[str, list[dict[str, Any]]] = {
-    "word 0": [
-        {"say": "I look twice.", "calls": [READ, LIST]},
-        {"say": "The note is written: word 0."},
-    ],
-    "word 1": [
-        {"calls": [{"name": "telephone", "arguments": {"number": 1}}]},
-        {"calls": [{"name": "documents", "arguments": {"action": "shred"}}]},
-        {"calls": [{"name": "documents", "arguments": '{"action": "li'}]},
-        {"calls": [{"name": "documents", "arguments": {"action": "read", "path": "../secret"}}]},
-        {"say": "word 1, in spite of all."},
-    ],
-    "word 2": [{"say": "Again.", "calls": [LIST]}],
-    "word 3": [{"say": "word 3"}],
-}
-
-
-def write_team(bench: Bench, team: dict[str, Any]) -> dict[str, Any]:
-    """The team's file in the bench's folder; the plan's `execute.teams`."""
-    bench.folder.mkdir(parents=True, exist_ok=True)
-    (bench.folder / "team.yaml").write_text(yaml.safe_dump(team))
-    return {"agent": str(bench.folder / "team.yaml")}
-
-
-def write_script(bench: Bench, script: dict[str, list[dict[str, Any]]]) -> None:
-    entries = [
-        {"match": match, "loop": match == "word 2", "agents": {"solo": steps, "default": [{"say": match}]}}
-        for match, steps in script.items()
-    ]
-    (bench.folder / "script.yaml").write_text(json.dumps({"entries": entries}))
-    bench.law = {**bench.law, "scripts": ["script.yaml"]}
+from tests.end_to_end.clerks import LIST, SCRIPT, TEAM, WIRES, children, kinds, of, once, write_script, write_team
 
 
 @pytest.fixture(scope="module")
@@ -103,22 +47,6 @@ def test_a_tool_that_could_never_work_is_found_before_the_run(
     with pytest.raises(PlanError, match=f"member solo, tool search: {missing}; provide it, or change"):
         execute(bench.job())
     assert not bench.run_ids()
-
-
-def of(trials: list[Trial], case: int, wire: str | None = None) -> list[Trial]:
-    return [
-        trial
-        for trial in trials
-        if trial.planned.test_id == f"c{case}" and (wire is None or trial.planned.target.startswith(wire))
-    ]
-
-
-def kinds(trial: Trial) -> list[str]:
-    return [span.kind for span in trial.spans]
-
-
-def children(trial: Trial, parent: Span) -> list[Span]:
-    return [span for span in trial.spans if span.parent_id == parent.span_id]
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -207,15 +135,6 @@ def test_the_sdks_own_figures_are_kept_beside_ours(ran: list[Trial]) -> None:
         assert trial.reported["sdk_cycles"] == 2
         assert trial.reported["sdk_tokens_out"] == sum(call.usage.output or 0 for call in trial.calls)
         assert trial.reported["sdk_tool_ms"] > 0
-
-
-def once(bench: Bench, team: dict[str, Any], script: dict[str, list[dict[str, Any]]], **more: Any) -> list[Trial]:
-    """The trials of one run of the bench by an agent."""
-    teams = write_team(bench, team)
-    write_script(bench, script)
-    bench.execute = {"workloads": ["agent"], "teams": teams, "repetitions": 1, "warmup": 0, **more}
-    execute(bench.job())
-    return bench.trials()
 
 
 @pytest.fixture(scope="module")
@@ -342,114 +261,3 @@ def test_a_tool_that_hangs_is_stopped_and_the_agent_goes_on(bench: Bench) -> Non
     assert hung.status == "error"
     assert hung.detail["kind"] == "timeout"
     assert "stopped after" in (hung.error or "")
-
-
-def test_parameters_system_prompt_tools_and_history_of_a_case_reach_the_model(bench: Bench) -> None:
-    bench.targets = WIRES
-    bench.write()
-    said = [{"role": "user", "content": "My word is kiwi."}, {"role": "assistant", "content": "Noted."}]
-    config = {"temperature": 0.5, "top_p": 0.25, "max_tokens": 77, "stop": ["END"], "seed": 3}
-    case = {"id": "told", "category": "k", "messages": [*said, {"role": "user", "content": "Which?"}]}
-    case |= {"system": "Be brief.", "config": config}
-    dataset = bench.folder / "told.json"
-    dataset.write_text(json.dumps({"name": "told", "version": "1.0", "schema_version": "1", "test_cases": [case]}))
-    bench.sections = {"validate": {"datasets": [str(dataset)]}}
-    with listening() as (address, heard):
-        plan = {"region": "us-east-1", "base_url": address}
-        targets = [{"name": wire, "provider": wire, "model": TARGETS[wire], **plan} for wire in WIRES]
-        trials = once(bench, TEAM, {"word 0": [{"say": "word 0"}]}, targets=targets)
-    assert {trial.output for trial in trials} == {"ready"}
-    assert len(heard) == 4
-    for name, request in heard.items():
-        assert [message.content for message in request.messages] == ["My word is kiwi.", "Noted.", "Which?"]
-        assert [message.role for message in request.messages] == ["user", "assistant", "user"]
-        assert (request.system or "").startswith("You are solo, a clerk.")
-        assert (request.system or "").endswith("Be brief.")
-        assert sorted(tool.name for tool in request.tools) == ["documents", "search"]
-        params = request.params
-        assert (params.temperature, params.top_p, params.max_tokens, params.stop) == (0.5, 0.25, 77, ("END",))
-        assert params.seed == (3 if name in ("openai_chat", "ollama_chat") else None)
-
-
-@contextmanager
-def listening() -> Iterator[tuple[str, dict[str, ModelRequest]]]:
-    """A server that answers every wire with one word; its address, and what it was asked, by wire."""
-    heard: dict[str, ModelRequest] = {}
-    paths = {"/chat/completions": "openai_chat", "/v1/messages": "anthropic_messages", "/api/chat": "ollama_chat"}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            name = next((wire for end, wire in paths.items() if self.path.endswith(end)), "bedrock_converse")
-            heard[name] = request = wire(name).decode_request(self.path, body)
-            writer = wire(name).writer(request, request_id="1")
-            told = (Started(), TextDelta("ready"), Finished("stop"), TimingReported({"total_ms": 1.0}))
-            events = (*told, UsageReported(Usage(input=1, output=1)), Ended())
-            answer = b"".join([writer.write(event) for event in events])
-            self.send_response(200)
-            self.send_header("content-type", writer.content_type)
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing is said."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", heard
-        server.shutdown()
-
-
-def test_ctrl_c_twice_leaves_nothing_behind(bench: Bench) -> None:
-    bench.targets = ("bedrock",)
-    bench.faults = [{"kind": "stall", "every": 1, "for_s": None}]
-    bench.execute = {"workloads": ["agent"], "teams": write_team(bench, TEAM), "timeout_s": 600, "warmup": 0}
-    write_script(bench, {"word 0": [{"say": "word 0"}]})
-    job = f"Job(plan={str(bench.write())!r}, results={str(bench.results)!r})"
-    code = f"from benchbook.stages import Job; from benchbook.stages.execute import execute; execute({job})"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        _wait_until(lambda: bool(list(bench.results.glob("journal/*/segment-*"))), process)
-        for _ in range(20):
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=1)
-                break
-        assert process.returncode is not None, "it hangs"
-    finally:
-        process.kill()
-        process.communicate()
-    assert bench.trials() == []
-
-
-def _wait_until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    for _ in range(6000):
-        if true():
-            return
-        assert process.poll() is None
-        time.sleep(0.01)
-    pytest.fail("it has not begun")
-
-
-def test_answers_are_whole_where_the_plan_says_so_and_the_sdk_can(bench: Bench) -> None:
-    bench.targets, bench.cases = WIRES, 1
-    trials = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, stream=False)
-    for trial in trials:
-        assert (trial.status, trial.output) == ("success", "The note is written: word 0.")
-        can = trial.planned.target.startswith(("openai", "bedrock"))
-        assert [call.streamed for call in trial.calls] == [not can] * 2
-        assert all(bool(call.chunks) is not can for call in trial.calls)
-        assert all((call.usage.output or 0) > 0 for call in trial.calls)
-
-
-def test_steps_wait_for_the_targets_breaker(bench: Bench) -> None:
-    bench.cases = 1
-    bench.faults = [{"kind": "unavailable", "script": [2, 3]}]
-    breaker = {"window": 4, "min_calls": 2, "failure_share": 0.5, "open_s": 0.2, "probes": 1}
-    (trial,) = once(bench, TEAM, {"word 0": SCRIPT["word 0"]}, breaker=breaker, retries={"attempts": 4, "base_s": 0.01})
-    assert (trial.status, trial.output) == ("success", "The note is written: word 0.")
-    assert [call.error_kind for call in trial.calls] == [None, "overloaded", "overloaded", None]
-    waits = [span for span in trial.spans if span.kind == "rate_limit_wait"]
-    assert len(waits) == 2
-    assert max(span.ended_ns - span.started_ns for span in waits) >= 150_000_000
