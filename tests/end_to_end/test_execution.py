@@ -48,6 +48,20 @@ def wait_for_records(bench: Any, count: int, process: subprocess.Popen[bytes]) -
         time.sleep(0.01)
 
 
+def test_a_run_without_agents_loads_neither_strands_nor_the_official_clients(bench: Any) -> None:
+    bench.targets, bench.execute = ("openai", "anthropic", "bedrock", "ollama"), {"repetitions": 1, "warmup": 0}
+    code = f"""
+import sys
+from benchbook.stages import Job
+from benchbook.stages.execute import execute
+assert execute(Job(plan={str(bench.write())!r}, results={str(bench.results)!r})).progress["succeeded"] == 16
+loaded = {{"strands", "openai", "anthropic", "ollama", "prefect", "pandas"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("stream", [True, False])
 def test_n_repetitions_give_n_measured_rows_on_every_wire(bench: Any, *, stream: bool) -> None:
     bench.targets = ("openai", "anthropic", "bedrock", "ollama")

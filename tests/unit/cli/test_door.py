@@ -21,6 +21,10 @@ HEAVY = (
     "rich",
     "matplotlib",
     "pydantic",
+    "strands",
+    "openai",
+    "anthropic",
+    "ollama",
 )
 
 
