@@ -1,0 +1,105 @@
+"""What `benchbook aa` has taught: how often compare cries wolf on a target that did not change, and how far its runs lie
+apart.
+
+Kept nowhere but in the stored runs: rounds are runs whose `sweep_axis` is `aa`, each with the target under its own name
+and under that name with `~again` behind it. So every number here is computed anew, by the rules of today.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchbook.history.comparing import compare_runs
+from benchbook.history.questions import select
+from benchbook.stats.proportions import wilson
+from benchbook.stats.spread import between_runs
+
+AXIS = "aa"
+AGAIN = "~again"
+"""What stands behind a target's name where it is its own rival."""
+
+_ROUNDS = """
+select sweep_id, sweep_value as round, run_id, plan
+from runs
+where sweep_axis = 'aa' and status = 'finished' and verdict <> 'INVALID' and workload_hash = '{}'
+order by sweep_id, round, run_id
+"""
+_LEVELS = """
+select run_id, metric, ln(median_of(value)) as level
+from measurements
+where target = '{}'
+group by run_id, metric
+having median_of(value) > 0
+order by run_id, metric
+"""
+
+
+def realised(
+    results: str | Path, target: str, workload_hash: str, *, confidence: float = 0.95
+) -> dict[str, Any] | None:
+    """What compare said of runs of an unchanged target; None where no `aa` of this target and workload is stored.
+
+    Keys: target, workload_hash, rounds, experiments; comparisons (pairs of rounds that follow one another, none used
+    twice, so that they are independent) and alarms (pairs that were called CHANGED by any metric); share of alarms with
+    Wilson's low and high (None without a pair); spread: metric -> the fields of `stats.spread.Spread`, of ln(median)
+    between rounds.
+    """
+    results = Path(results)
+    experiments = _experiments(results, target, workload_hash)
+    runs = [run for rounds in experiments for run in rounds]
+    if not runs:
+        return None
+    pairs = [pair for rounds in experiments for pair in _pairs(rounds)]
+    alarms = sum(_alarm(results, target, pair, confidence) for pair in pairs)
+    share = wilson(alarms, len(pairs), confidence)
+    return {
+        "target": target,
+        "workload_hash": workload_hash,
+        "experiments": len(experiments),
+        "rounds": len(runs),
+        "comparisons": len(pairs),
+        "alarms": alarms,
+        "share": share.share,
+        "low": share.low,
+        "high": share.high,
+        "spread": _spreads(results, target, experiments),
+    }
+
+
+def _experiments(results: Path, target: str, workload_hash: str) -> list[list[str]]:
+    """The runs of each experiment with this target, in order of rounds."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in select(results, _ROUNDS.format(_literal(workload_hash))):
+        if f'"{target}{AGAIN}"' in row["plan"]:
+            found[row["sweep_id"]].append(row["run_id"])
+    return list(found.values())
+
+
+def _pairs(rounds: Sequence[str]) -> Iterator[tuple[str, str]]:
+    yield from zip(rounds[::2], rounds[1::2], strict=False)
+
+
+def _alarm(results: Path, target: str, pair: tuple[str, str], confidence: float) -> bool:
+    rows = compare_runs(results, *pair, confidence=confidence)
+    return any(row["target"] == target and str(row["word"]).startswith("CHANGED") for row in rows)
+
+
+def _spreads(results: Path, target: str, experiments: Sequence[Sequence[str]]) -> Mapping[str, dict[str, Any]]:
+    """Metric -> spread between rounds; a metric without two rounds in any experiment is left out."""
+    runs = [run for rounds in experiments for run in rounds]
+    levels: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in select(results, _LEVELS.format(_literal(target)), runs=runs):
+        levels[row["metric"]][row["run_id"]] = row["level"]
+    groups = {
+        metric: [[of[run] for run in rounds if run in of] for rounds in experiments] for metric, of in levels.items()
+    }
+    found = {metric: between_runs(of) for metric, of in groups.items()}
+    return {metric: asdict(spread) for metric, spread in found.items() if spread is not None}
+
+
+def _literal(text: str) -> str:
+    return text.replace("'", "''")
