@@ -1,0 +1,86 @@
+"""Questions about runs as single observations against slow plain answers."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from pathlib import Path
+
+from benchbook.history import ask
+from benchbook.metrics import LATENCY_METRICS
+from benchbook.stats.quantiles import quantile
+from tests.spec.sql.plain import same
+from tests.spec.sql.stored import Row, Stored, grouped, run_row, trial_row
+
+AGENTS = ("agent", "multi_agent", "workflow")
+LOG = (*LATENCY_METRICS, "wall_ms", "cost_usd", "model_ms", "tool_ms", "orchestration_ms")
+CASE = ("dataset", "test_id")
+
+
+def log_of(value: float) -> float | None:
+    return math.log(value) if value > 0 else None
+
+
+def values(rows: list[Row], metric: str) -> list[Row]:
+    """Rows with the value in `x`: what counts for this metric."""
+    if metric == "failure_share":
+        return [{**row, "x": float(row["status"] != "success")} for row in rows if row["status"] != "skipped"]
+    if metric in ("model_ms", "tool_ms", "orchestration_ms"):
+        rows = [row for row in rows if row["workload"] in AGENTS]
+    return [{**row, "x": row[metric]} for row in rows if row["status"] == "success" and row.get(metric) is not None]
+
+
+def level(rows: list[Row], metric: str) -> Row:
+    found = sorted(row["x"] for row in rows)
+    cases = [[row["x"] for row in part] for part in grouped(rows, *CASE).values()]
+    share = metric not in LOG
+    by_case = [statistics.fmean(part) if share else log_of(statistics.median(part)) for part in cases]
+    whole = all(one is not None for one in by_case)
+    median = None if metric == "failure_share" else statistics.median(found)
+    return {
+        "scale": "share" if share else "log",
+        "n": len(found),
+        "cases": len(cases),
+        "p50": median,
+        "p95": None if metric == "failure_share" else quantile(found, 0.95).value,
+        "level": statistics.fmean(found) if share or median is None else log_of(median),
+        "case_level": statistics.fmean([one for one in by_case if one is not None]) if whole else None,
+    }
+
+
+def levels(stored: Stored) -> list[Row]:
+    runs = {row["run_id"]: row for row in stored.rows["runs"]}
+    answer = []
+    for (run, target, workload), rows in grouped(stored.measured(), "run_id", "target", "workload").items():
+        for metric in (*LOG, "score", "failure_share"):
+            if found := values(rows, metric):
+                key = {"run_id": run, "target": target, "workload": workload, "metric": metric}
+                about = {name: runs[run][name] for name in ("started_at", "workload_hash", "verdict", "status")}
+                answer.append({**key, **about, **level(found, metric)})
+    names = ("target", "workload", "metric", "workload_hash", "started_at", "run_id")
+    return sorted(answer, key=lambda row: tuple(row[name] for name in names))
+
+
+def test_levels(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    expected = levels(stored)
+    same(ask("levels", results), expected)
+    assert {row["p95"] is None for row in expected if row["metric"] == "ttft_ms"} == {True, False}
+    assert {row["scale"] for row in expected} == {"log", "share"}
+
+
+def test_levels_of_agents_zeros_and_runs_that_count_for_nothing(tmp_path: Path) -> None:
+    """A duration of 0 has no logarithm; what is INVALID or unfinished is there and says so."""
+    stored = Stored()
+    stored.rows["runs"] = [run_row("r1", verdict="INVALID"), run_row("r2", status="interrupted")]
+    for run in ("r1", "r2"):
+        for number in range(8):
+            facts = {"model_ms": 80.0 + number, "tool_ms": 0.0, "orchestration_ms": 3.0, "workload": "agent"}
+            stored.rows["trials"].append(trial_row(run, number, wall_ms=90.0, **facts))
+        stored.rows["trials"].append(trial_row(run, 8, model_ms=5.0, wall_ms=5.0))
+    results = stored.write(tmp_path)
+    found = ask("levels", results)
+    same(found, levels(stored))
+    assert {(row["verdict"], row["status"]) for row in found} == {("INVALID", "finished"), ("VALID", "interrupted")}
+    assert {row["level"] for row in found if row["metric"] == "tool_ms"} == {None}
+    assert {row["workload"] for row in found if row["metric"] == "model_ms"} == {"agent"}
