@@ -41,6 +41,7 @@ class RowFacts:
     streamed: bool
     price_date: str | None = None
     prompt_tokens_asked: int | None = None
+    reference_chars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def trial_row(facts: RowFacts, trial: Trial, computed: Computed) -> Row:
         "price_date": facts.price_date,
         "finish_reason": None if last is None else last.finish_reason,
         "end_state": _json(trial.end_state),
+        "reference_chars": facts.reference_chars,
         **computed.values,
         "provenance": computed.provenance,
     }

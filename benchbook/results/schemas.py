@@ -6,6 +6,7 @@ Version history of SCHEMA_VERSION
      schedule_lag_p99_ms, calibration_*, sweep_*; calls, responses: turn; trials: prompt_tokens_asked
   3  spans: agent, status, error, call_id, own_ms, critical_ms, input, output, detail; calls: agent, stamped_by; trials:
      team, the agents' columns from tool_calls to sdk_tokens_out, end_state
+  4  trials: answer_chars, reference_chars
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _STRINGS = pa.map_(pa.string(), pa.string())
 _MS = pa.float64()
@@ -181,6 +182,8 @@ TRIALS = pa.schema(
         ("price_date", pa.string()),
         ("finish_reason", pa.string()),
         ("end_state", pa.string()),
+        ("answer_chars", _INT),
+        ("reference_chars", _INT),
         ("score", pa.float64()),
         ("provenance", _STRINGS),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from statistics import median_low
 
 import pyarrow as pa
 
@@ -32,15 +33,20 @@ _NS_PER_MS = 1_000_000
 DERIVED = ("trials", "calls", "responses", "spans", "scores", "events")
 
 
+_Judging = tuple[Callable[[Done], Judged | None] | None, int | None, int | None]
+_UNKNOWN: _Judging = (None, None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A run's journal with what its rows need. cases: by dataset and id, what judges a trial (None: there is nothing
-    to judge by) and the tokens that its prompt was made to; bodies: which answers are kept (`all`, `failures`, `none`).
+    to judge by), the tokens that its prompt was made to and the characters of its references; bodies: which answers are
+    kept (`all`, `failures`, `none`).
     """
 
     run: JournalRun
     plan: Plan
-    cases: Mapping[tuple[str, str], tuple[Callable[[Done], Judged | None] | None, int | None]]
+    cases: Mapping[tuple[str, str], _Judging]
     bodies: str
 
 
@@ -51,7 +57,9 @@ def source(run: JournalRun, bodies: str) -> Source:
     for key, prompt in plan.prompts.items():
         case = rendered_case(prompt.dataset, prompt.case)
         tokens = None if case.generated is None else case.generated.prompt_tokens
-        cases[key] = judging(case, prompt.dataset.defaults), tokens
+        references = [len(text) for text in case.references if text.strip()]
+        length = median_low(references) if references else None
+        cases[key] = judging(case, prompt.dataset.defaults), tokens, length
     return Source(run, plan, cases, bodies)
 
 
@@ -85,6 +93,7 @@ def _batch_rows(found: Source, batch: Sequence[tuple[RowFacts, Trial]]) -> dict[
             usage_metrics(trial_usage(trial.calls)),
             done.columns,
             metrics_of({"cost_usd": summed_usd(trial.calls, costs), "score": _score(trial, judged)}),
+            metrics_of({"answer_chars": _answer_chars(trial)}),
         )
         made["trials"].append(rows.trial_row(facts, trial, _with_active(columns, done)))
         made["spans"] += [_span_row(facts, trial, span, done) for span in spans]
@@ -113,6 +122,7 @@ class _Facts:
 
     def _made(self, segment: Segment, planned: PlannedTrial) -> RowFacts:
         target = self._found.plan.targets[planned.target]
+        _, prompt_tokens, reference_chars = self._found.cases.get((planned.dataset, planned.test_id), _UNKNOWN)
         return RowFacts(
             run_id=self._found.run.run_id,
             wall_offset_ns=segment.start.get("wall_offset_ns"),
@@ -120,7 +130,8 @@ class _Facts:
             model=target.model,
             streamed=target.stream,
             price_date=target.price.date if target.price else None,
-            prompt_tokens_asked=self._found.cases.get((planned.dataset, planned.test_id), (None, None))[1],
+            prompt_tokens_asked=prompt_tokens,
+            reference_chars=reference_chars,
         )
 
 
@@ -128,6 +139,11 @@ def _score(trial: Trial, judged: Judged | None) -> Known:
     if judged is not None:
         return judged.value, "derived"
     return missing("no answer to score" if trial.status != "success" else "the case has nothing to score by")
+
+
+def _answer_chars(trial: Trial) -> Known:
+    answer = trial.answer
+    return missing("no answer") if answer is None else (len(answer), "derived")
 
 
 def _scores(trial: Trial, judged: Judged | None) -> list[Score]:
@@ -148,7 +164,7 @@ def _merged(*parts: Metrics) -> Computed:
 def _judged(found: Source, trial: Trial) -> Judged | None:
     """What a successful trial's scorers make of it, None where there is no answer or nothing to judge by."""
     answer = trial.answer if trial.status == "success" else None
-    judge = found.cases.get((trial.planned.dataset, trial.planned.test_id), (None, None))[0]
+    judge = found.cases.get((trial.planned.dataset, trial.planned.test_id), _UNKNOWN)[0]
     if answer is None or judge is None:
         return None
     return judge(Done(answer, trial.planned.workload, steps(trial.spans), trial.end_state))

@@ -22,7 +22,7 @@ BREAKDOWN = {"model_ms", "tool_ms", "human_wait_ms", "rate_limit_wait_ms", "orch
 def test_rows_have_every_column_that_is_not_computed(make_trial) -> None:  # type: ignore[no-untyped-def]
     trial = make_trial(1)
     call, answer = trial.calls[0], trial.answers[0]
-    computed = COMPUTED | BREAKDOWN | AGENTS | {"score"}
+    computed = COMPUTED | BREAKDOWN | AGENTS | {"score", "answer_chars"}
     assert set(TABLES["trials"].names) - set(trial_row(FACTS, trial, NONE)) == computed
     assert set(TABLES["calls"].names) - set(call_row(FACTS, trial, call, NONE)) == COMPUTED | {name for name, _ in CONNECT_FIELDS}
     assert set(TABLES["responses"].names) == set(response_row(FACTS, trial, call, answer))
