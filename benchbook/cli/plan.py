@@ -41,7 +41,7 @@ def command(**chosen: Any) -> None:
         f"cache {found['cache']}: {_CACHE[found['cache']]}\n"
         f"{_teams(found['teams'])}"
         f"{_asks(found['targets'])}"
-        f"about {_duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
+        f"about {duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
         f"plan hash {found['plan_hash'][:12]}, workload hash {found['workload_hash'][:12]}"
     )
 
@@ -103,7 +103,8 @@ def _asked(asks: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
+    """How long it takes, as a person says it."""
     if seconds is None:
         return "an unknown time"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

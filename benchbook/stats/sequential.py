@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ALPHA = 0.05
-_BETS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+_BETS = (0.4, 1.2, 4.0)
 _GRID = 201
 
 

@@ -53,6 +53,20 @@ def successive(levels: Sequence[float]) -> Spread | None:
     return Spread(math.sqrt(squares / (2 * (n - 1))), 2 * (n - 1) ** 2 / (3 * n - 4), n, SUCCESSIVE)
 
 
+def spread_of(levels: Sequence[float]) -> Spread | None:
+    """The spread of stored runs of one target in order of time: what comparing, planning and alerts all use."""
+    return successive(levels)
+
+
+def sd_interval(spread: Spread, confidence: float = 0.95) -> tuple[float, float]:
+    """Bounds of the standard deviation itself, by the chi-square of its degrees of freedom (normal levels)."""
+    from scipy.special import gammaincinv
+
+    tail = (1 - confidence) / 2
+    low, high = (2 * float(gammaincinv(spread.df / 2, q)) for q in (1 - tail, tail))
+    return spread.sd * math.sqrt(spread.df / low), spread.sd * math.sqrt(spread.df / high)
+
+
 def stretches(levels: Sequence[float], starts: Iterable[int]) -> list[Sequence[float]]:
     """Levels in order of time, cut before each index at which a new stretch starts."""
     cuts = [0, *sorted(set(starts)), len(levels)]
