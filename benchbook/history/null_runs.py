@@ -1,5 +1,5 @@
-"""What `benchbook aa` has taught: how often compare cries wolf on a target that did not change, and how far its runs lie
-apart.
+"""What `benchbook aa` has taught: how often compare cries wolf on a target that did not change, and how far its runs
+lie apart.
 
 Kept nowhere but in the stored runs: rounds are runs whose `sweep_axis` is `aa`, each with the target under its own name
 and under that name with `~again` behind it. So every number here is computed anew, by the rules of today.

@@ -23,9 +23,9 @@ def power_outlook(job: Job, chosen: Mapping[str, Any]) -> Row:
     """What n runs a side of the job's plan show, and the runs that a wished change takes, with their cost.
 
     chosen: targets and metrics (names, empty for all), runs (a side, or None), change (a share), power.
-    Keys: plan, workload_hash, change, power, confidence, targets (per run of each: trials, cost_usd_run,
-    duration_s_run, basis), rows (`history.planning.outlook`, each with cost_usd and duration_s of the wished change, and so do its
-    `seen`). Raises UserError where no two stored runs of the workload tell how far runs lie apart.
+    Keys: plan, workload_hash, change, power, confidence; targets: per run of each trials, cost_usd_run, duration_s_run,
+    basis; rows: those of `history.planning.outlook`, with cost_usd and duration_s of both sides for the wished change
+    and in each of their `seen`. Raises UserError where no two stored runs of the workload tell how far runs lie apart.
     """
     found = forecast(job)
     rows = {row["target"]: row for row in found["targets"]}
