@@ -120,6 +120,8 @@ class ExecuteSection(Section):
     teams: TeamsSpec | None = None
     stream: bool = True
     load: LoadSpec = ClosedLoad()
+    order: Literal["interleaved", "abba"] = "interleaved"
+    leg_trials: int | None = Field(None, ge=1, le=MOST_TRIALS)
     repetitions: int = Field(10, ge=1)
     trials: int | None = Field(None, ge=1, le=MOST_TRIALS)
     warmup: int = Field(2, ge=0)
@@ -155,6 +157,18 @@ class ExecuteSection(Section):
             raise ValueError("max_in_flight goes with an open loop: a closed one has its concurrency")
         if self.trials is not None and self.counts_itself:
             raise ValueError(f"trials goes without a {self.load.kind} load, whose rate and duration say how many")
+        return self
+
+    @model_validator(mode="after")
+    def _fitting_order(self) -> ExecuteSection:
+        if self.leg_trials is not None and self.order != "abba":
+            raise ValueError("leg_trials goes with order: abba, where targets take turns")
+        if self.order == "abba" and len(self.targets) < 2:
+            raise ValueError("order: abba is of targets that take turns: name at least two")
+        if self.order == "abba" and self.load.kind not in ("closed", "constant", "poisson", "gamma"):
+            raise ValueError(
+                f"order: abba goes without a {self.load.kind} load, whose shape targets that take turns would cut up"
+            )
         return self
 
     @property
@@ -211,13 +225,14 @@ class PlanSpec(Section):
         """What the plan hash covers: the validate and execute sections and the resolved prices.
 
         A budget says when to stop, not what to measure, and is left out; so are a breaker, a think time, a cap and a
-        number of trials that are not there.
+        number of trials that are not there, and an order that is the usual one.
         """
         unset = {
             name
-            for name in ("approver", "breaker", "think_s", "max_in_flight", "trials")
+            for name in ("approver", "breaker", "think_s", "max_in_flight", "trials", "leg_trials")
             if getattr(self.execute, name) is None
         }
+        unset |= {"order"} if self.execute.order == "interleaved" else set()
         unset |= {"cache"} if self.execute.cache == "as_is" else set()
         unset |= {"on_full"} if self.execute.max_in_flight is None else set()
         execute = self.execute.model_dump(mode="json", exclude={"budget_usd", "calibrate", "teams", *unset})

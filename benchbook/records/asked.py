@@ -158,7 +158,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
     """One planned unit. `intended_offset_ns` (open loop only) counts from the start of the run's load; `team` is the
-    name of the team that works on it, "" where none does."""
+    name of the team that works on it, "" where none does; `block` and `block_place` say when its target's turn was,
+    where targets take turns: the block's number, and the leg's place in it."""
 
     trial_id: str
     position: int
@@ -174,6 +175,8 @@ class PlannedTrial:
     seed: int
     intended_offset_ns: int | None = None
     team: str = ""
+    block: int | None = None
+    block_place: int | None = None
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES:

@@ -70,6 +70,8 @@ def trial_row(facts: RowFacts, trial: Trial, computed: Computed) -> Row:
         "streamed": facts.streamed,
         "repetition": planned.repetition,
         "position": planned.position,
+        "block": planned.block,
+        "block_place": planned.block_place,
         "phase": planned.phase,
         "prompt_sha256": planned.prompt_sha256,
         "prompt_tokens_asked": facts.prompt_tokens_asked,

@@ -6,7 +6,7 @@ Version history of SCHEMA_VERSION
      schedule_lag_p99_ms, calibration_*, sweep_*; calls, responses: turn; trials: prompt_tokens_asked
   3  spans: agent, status, error, call_id, own_ms, critical_ms, input, output, detail; calls: agent, stamped_by; trials:
      team, the agents' columns from tool_calls to sdk_tokens_out, end_state
-  4  trials: answer_chars, reference_chars
+  4  trials: block, block_place, answer_chars, reference_chars
 
 Stamps are int64 nanoseconds on the monotonic clock of the session that took them; add `wall_offset_ns` for
 Unix time. Durations are float64 milliseconds, tokens int64, money float64 USD. A null is a missing number and
@@ -156,6 +156,8 @@ TRIALS = pa.schema(
         ("streamed", pa.bool_()),
         ("repetition", _INT),
         ("position", _INT),
+        ("block", _INT),
+        ("block_place", _INT),
         ("phase", pa.string()),
         ("prompt_sha256", pa.string()),
         ("prompt_tokens_asked", _INT),

@@ -1,7 +1,8 @@
 """Several measuring processes for one run: one load, dealt out; a journal segment each; one progress.
 
-All are ready before any starts, and they start at one stamp. A worker that dies is a fault that is told (an event at
-the head of its successor's segment) and mended: its finished trials are kept, a successor does the rest of its share.
+All are ready before any starts, and they start at one stamp; where targets take turns, so it is with every leg. A
+worker that dies is a fault that is told (an event at the head of its successor's segment) and mended: its finished
+trials are kept, a successor does the rest of its share.
 """
 
 from __future__ import annotations
@@ -30,13 +31,16 @@ _LINE_LIMIT = 16 << 20
 
 @dataclass(slots=True)
 class _Member:
-    """A worker as the crew knows it. report: its last one (a successor's speaks for its predecessors too)."""
+    """A worker as the crew knows it. report: its last one (a successor's speaks for its predecessors too); ready: for
+    which leg it is, or was; over: nothing more comes of it."""
 
     assignment: Assignment
     process: asyncio.subprocess.Process | None = None
     report: Mapping[str, Any] | None = None
     status: str | None = None
     successors: int = 0
+    ready: int | None = None
+    over: bool = False
 
 
 class Crew:
@@ -46,9 +50,7 @@ class Crew:
         self._members = [_Member(assignment) for assignment in assignments]
         self._base, self._on_progress = base, on_progress
         self._next_segment = assignments[-1].segment + 1
-        self._ready = 0
-        self._start_ns: int | None = None
-        self._all_ready = asyncio.Event()
+        self._starts_ns: list[int] = []
         self._stopped_by: str | None = None
         self._budget_usd: float | None = None
         self.notes: list[str] = []
@@ -83,9 +85,11 @@ class Crew:
         while True:
             code = await self._follow(member)
             if member.status is not None:
+                self._leaves(member)
                 return
             if self._stopped_by is not None or member.successors == MOST_SUCCESSORS:
                 self._fell(member, code, "its missing trials wait for --resume")
+                self._leaves(member)
                 return
             self._fell(member, code, "a successor does what it left")
             self._replace(member, code)
@@ -120,7 +124,7 @@ class Crew:
         body = message["body"]
         match message["kind"]:
             case "ready":
-                self._muster(member)
+                self._muster(member, int(body.get("leg", 0)))
             case "progress":
                 member.report = body
                 self._tell()
@@ -129,18 +133,29 @@ class Crew:
             case "error":
                 raise error_of(body)
 
-    def _muster(self, member: _Member) -> None:
+    def _muster(self, member: _Member, leg: int) -> None:
         """Start all at one stamp; a successor joins the load that is under way."""
-        self._ready += 1
-        if self._start_ns is None and self._ready == len(self._members):
-            self._start_ns = monotonic_ns() + _HEAD_START_NS
-            for each in self._members:
-                _tell_worker(each, {"start_ns": self._start_ns})
-        elif self._start_ns is not None:
-            _tell_worker(member, {"start_ns": self._start_ns})
-        if self._start_ns is not None and self._stopped_by is not None:  # told before they listened
+        member.ready = leg
+        if leg < len(self._starts_ns):
+            _tell_worker(member, {"start_ns": self._starts_ns[leg]})
+        else:
+            self._start_next()
+        if self._starts_ns and self._stopped_by is not None:  # told before they listened
             for each in self._members:
                 _tell_worker(each, {"stop": self._stopped_by})
+
+    def _start_next(self) -> None:
+        """Start the next leg, once all that are left are ready for it."""
+        leg, there = len(self._starts_ns), [member for member in self._members if not member.over]
+        if there and all(member.ready == leg for member in there):
+            self._starts_ns.append(monotonic_ns() + _HEAD_START_NS)
+            for member in there:
+                _tell_worker(member, {"start_ns": self._starts_ns[leg]})
+
+    def _leaves(self, member: _Member) -> None:
+        """Nobody waits for this one any longer."""
+        member.over = True
+        self._start_next()
 
     def _fell(self, member: _Member, code: int, what_then: str) -> None:
         number = member.assignment.number
@@ -149,8 +164,7 @@ class Crew:
     def _replace(self, member: _Member, code: int) -> None:
         mine = member.assignment
         fell = {"kind": "worker", "target": "", "name": "died", "fields": {"worker": mine.number, "exit": _exit(code)}}
-        if self._start_ns is None:
-            self._ready -= 1
+        member.ready = None
         member.successors += 1
         member.assignment = replace(mine, segment=self._next_segment, again=True, notes=(*mine.notes, fell))
         self._next_segment += 1

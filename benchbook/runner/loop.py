@@ -1,7 +1,8 @@
 """The one loop: planned trials x load x workload -> a stream of finished trials.
 
 Per target there is a lane that takes trials up; each trial is a task of its own until it is handed, finished, to
-`on_finished`. Nothing between socket and clock waits for decoding or for the journal. A trial whose target's breaker
+`on_finished`. Lanes that are under load at the same time make a leg; the next leg starts when the last trial of the one
+before has ended. Nothing between socket and clock waits for decoding or for the journal. A trial whose target's breaker
 is open waits in its place and is taken up when it is let through. Stopping is graceful: nothing new is taken up, what
 is in flight ends by itself.
 """
@@ -9,8 +10,8 @@ is in flight ends by itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchbook.clock import monotonic_ns
@@ -51,13 +52,24 @@ class Todo:
     origin_ns: int = 0
 
 
+Starting = Callable[[int], Awaitable[int]]
+"""Takes a leg's number, from 1 on; when it may start, says from which stamp its load counts."""
+
+
+async def at_once(_leg: int) -> int:
+    """A leg's start in a process that waits for nobody."""
+    return monotonic_ns()
+
+
 class Loop:
-    """Runs `todo`, by target, of `plan`: await `run()`; call `stop()` to take up nothing more.
+    """Runs `todo`, leg by leg and by target, of `plan`: await `run()`; call `stop()` to take up nothing more.
 
     on_finished: takes each trial as it ends, in order of ending; what it raises ends the loop.
     """
 
-    def __init__(self, plan: Plan, todo: Mapping[str, Todo], desk: Desk, on_finished: Callable[[Trial], None]) -> None:
+    def __init__(
+        self, plan: Plan, todo: Sequence[Mapping[str, Todo]], desk: Desk, on_finished: Callable[[Trial], None]
+    ) -> None:
         self._plan, self._todo, self._desk, self._on_finished = plan, todo, desk, on_finished
         self._lanes: list[OpenLane | ClosedLane] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -80,10 +92,28 @@ class Loop:
         for task in self._running:
             task.cancel()
 
-    async def run(self, share: Share) -> None:
-        """Run this process's share to its end. Raises what `on_finished` or a defect of our own raised."""
+    async def run(self, share: Share, starting: Starting = at_once) -> None:
+        """Run this process's share to its end. Raises what `on_finished` or a defect of our own raised.
+
+        share: of the first leg; starting: says when each leg after it starts.
+        """
         decoding = asyncio.create_task(self._desk.decoder.work())
-        self._lanes = [self._lane(todo, share) for todo in self._todo.values()]
+        try:
+            for number, todo in enumerate(self._todo):
+                if number and self._stopped:
+                    break
+                if number:
+                    share = replace(share, start_ns=await starting(number))
+                await self._leg(todo, share)
+        finally:
+            decoding.cancel()
+            await asyncio.gather(decoding, return_exceptions=True)
+        if self._defect is not None:
+            raise self._defect
+
+    async def _leg(self, todo: Mapping[str, Todo], share: Share) -> None:
+        """All lanes of a leg, until their last trial has ended."""
+        self._lanes = [self._lane(each, share) for each in todo.values()]
         if self._stopped:
             self.stop()
         lanes = [asyncio.create_task(lane.run()) for lane in self._lanes]
@@ -93,12 +123,10 @@ class Loop:
                 await asyncio.wait(self._running)
             await self._skip_left_over()
         finally:
-            left = [decoding, *lanes, *self._running]
+            left = [*lanes, *self._running]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
-        if self._defect is not None:
-            raise self._defect
 
     def _lane(self, todo: Todo, share: Share) -> OpenLane | ClosedLane:
         load, execute = self._plan.load, self._plan.spec.execute

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,12 +22,13 @@ from benchbook.runner.desk import Desk
 from benchbook.runner.gate import STATE_WORDS, gates
 from benchbook.runner.harness.monitor import Monitor
 from benchbook.runner.lanes import Share
-from benchbook.runner.loop import Loop, Todo
+from benchbook.runner.loop import Loop, Starting, Todo, at_once
 from benchbook.runner.plan import Plan
 from benchbook.runner.preflight import Unit, unit_of
 from benchbook.runner.progress import Progress
 from benchbook.runner.services import Services
 from benchbook.runner.trials import Lane
+from benchbook.runner.turns import Leg
 
 OnProgress = Callable[[Progress], None]
 _TICK_S = 0.25
@@ -36,45 +38,57 @@ _TICK_S = 0.25
 class Left:
     """What of a plan is left to do: all but `done` (trial ids); what `skips` names is recorded and not tried.
 
-    origins_ns: by target, the intended offset that the load's start stands for; None: that of the first trial left.
+    origins_ns: leg by leg, by target, the intended offset that the leg's start stands for; None: that of the first
+    trial left.
     """
 
     plan: Plan
     done: frozenset[str]
     skips: Mapping[Unit, str]
-    origins_ns: Mapping[str, int] | None = None
+    origins_ns: Sequence[Mapping[str, int]] | None = None
 
-    def todo(self, share: Share) -> dict[str, Todo]:
-        """A process's share of the trials, by target."""
-        origins = self.origins()
-        return {
-            lane.target: Todo(self._dealt(lane, share), origins.get(lane.target, 0)) for lane in self.plan.trials.lanes
-        }
+    def todo(self, share: Share) -> list[dict[str, Todo]]:
+        """A process's share of the trials, leg by leg, by target: a leg is what is under load at the same time."""
+        lanes = self.plan.trials.lanes
+        return [
+            {
+                lanes[leg.lane].target: Todo(self._dealt(leg, share), origins.get(lanes[leg.lane].target, 0))
+                for leg in legs
+            }
+            for legs, origins in zip(self.plan.trials.legs, self.origins(), strict=True)
+        ]
 
-    def origins(self) -> Mapping[str, int]:
+    def origins(self) -> Sequence[Mapping[str, int]]:
         """The offset at which each target's load begins: of an open loop that is resumed, the first one left."""
         if self.origins_ns is not None:
             return self.origins_ns
-        return {lane.target: self._origin(lane) for lane in self.plan.trials.lanes if lane.offsets_ns}
+        lanes = self.plan.trials.lanes
+        return [
+            {lanes[leg.lane].target: self._origin(leg) for leg in legs if lanes[leg.lane].offsets_ns}
+            for legs in self.plan.trials.legs
+        ]
 
     def planned(self, share: Share) -> dict[str, int]:
         """How many trials of each target the share holds, those that are skipped with the first process's."""
+        counts = Counter({lane.target: 0 for lane in self.plan.trials.lanes})
+        legs = [leg for together in self.plan.trials.legs for leg in together]
         if self.done or self.skips:
-            counts = {lane.target: sum(1 for _ in self._dealt(lane, share)) for lane in self.plan.trials.lanes}
+            for leg in legs:
+                counts[self._lane(leg).target] += sum(1 for _ in self._dealt(leg, share))
             for trial in self.skipped() if share.number == 0 else ():
                 counts[trial.planned.target] += 1
             return counts
         hands = self._hands(share)
         mine = [hand for hand in range(hands) if hand % share.of == share.number]
-        return {
-            lane.target: len(lane) // hands * len(mine) + sum(hand < len(lane) % hands for hand in mine)
-            for lane in self.plan.trials.lanes
-        }
+        for leg in legs:
+            rounds, rest = divmod(leg.stop - leg.start, hands)
+            counts[self._lane(leg).target] += rounds * len(mine) + sum(hand < rest for hand in mine)
+        return counts
 
     def holds(self, trial: PlannedTrial, share: Share) -> bool:
         """Whether a trial is of the share."""
-        place = trial.position // len(self.plan.trials.lanes)
-        return place % self._hands(share) % share.of == share.number
+        place, begins = self.plan.trials.begins(trial)
+        return (place - begins) % self._hands(share) % share.of == share.number
 
     def skipped(self) -> Iterator[Trial]:
         """The rows of what is not tried."""
@@ -94,21 +108,25 @@ class Left:
         in turn."""
         return max(share.of, max((level.slots for level in self.plan.load.levels), default=0))
 
-    def _dealt(self, lane: Lane, share: Share) -> Iterator[PlannedTrial]:
-        hands, all_left = self._hands(share), not self.done and not self.skips
-        for place in range(len(lane)):
-            if place % hands % share.of == share.number:
+    def _lane(self, leg: Leg) -> Lane:
+        return self.plan.trials.lanes[leg.lane]
+
+    def _dealt(self, leg: Leg, share: Share) -> Iterator[PlannedTrial]:
+        lane, hands, all_left = self._lane(leg), self._hands(share), not self.done and not self.skips
+        for place in range(leg.start, leg.stop):
+            if (place - leg.start) % hands % share.of == share.number:
                 trial = lane[place]
                 if all_left or self._is_left(trial):
                     yield trial
 
-    def _origin(self, lane: Lane) -> int:
-        if lane.offsets_ns is None:
+    def _origin(self, leg: Leg) -> int:
+        lane = self._lane(leg)
+        if lane.offsets_ns is None or leg.start == leg.stop:
             return 0
         if not self.done and not self.skips:
-            return lane.offsets_ns[0]
-        left = (place for place, trial in enumerate(lane) if self._is_left(trial))
-        return lane.offsets_ns[next(left, 0)]
+            return lane.offsets_ns[leg.start]
+        left = (place for place in range(leg.start, leg.stop) if self._is_left(lane[place]))
+        return lane.offsets_ns[next(left, leg.start)]
 
     def _is_left(self, trial: PlannedTrial) -> bool:
         return trial.trial_id not in self.done and unit_of(trial) not in self.skips
@@ -122,13 +140,18 @@ class Measuring:
 
     def __init__(self, left: Left, desk: Desk, writer: journal.JournalWriter, progress: Progress) -> None:
         self._left, self._desk, self._writer, self._progress = left, desk, writer, progress
-        self._loop = Loop(left.plan, {}, desk, self._finished)
+        self._loop = Loop(left.plan, (), desk, self._finished)
         self._budget_usd: float | None = None
         self._stopped_by: str | None = None
         self._monitor: Monitor | None = None
 
-    async def run(self, share: Share, budget_usd: float | None, on_progress: OnProgress) -> str:
-        """Measure the share; how it ended: `finished`, `interrupted` or `budget`. Raises StorageError."""
+    async def run(
+        self, share: Share, budget_usd: float | None, on_progress: OnProgress, starting: Starting = at_once
+    ) -> str:
+        """Measure the share; how it ended: `finished`, `interrupted` or `budget`. Raises StorageError.
+
+        starting: see `Loop.run`.
+        """
         self._budget_usd = budget_usd
         if share.number == 0:
             for trial in self._left.skipped():
@@ -145,7 +168,7 @@ class Measuring:
         self._monitor = Monitor(partial(self._note, share), lambda: self._loop.pulse.in_flight)
         try:
             with _unpaused(_PILE_OF_AGENTS if plan.spec.teams else _PILE), self._monitor:
-                await self._loop.run(share)
+                await self._loop.run(share, starting)
         finally:
             ticking.cancel()
             self._report(on_progress, started_ns)

@@ -2,7 +2,8 @@
 
 Each trial's id, prompt hash, seed and (open loop) intended start follow from the plan alone, so a resumed run
 finds exactly what is missing. Order: per target, warm-up before measured, each shuffled by a derived seed; then
-targets are interleaved one by one, so that drift hits all of them alike.
+targets are interleaved one by one, so that drift hits all of them alike. Where they take turns (`execute.order: abba`)
+they have one order for all, the same test cases and the same gaps between starts.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from benchbook.providers import require_known
 from benchbook.records import Case, Dataset, ModelRequest, Params, PlannedTrial, Target, Team, ToolSpec
 from benchbook.runner.teams import require_tools, team_of, ways_of
 from benchbook.runner.trials import Lane, Trials
+from benchbook.runner.turns import Turns, turns, whole_legs
 from benchbook.schedules import Load, load_of, starts_ns
 
 _SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed")
@@ -228,7 +230,19 @@ def _pacing(spec: PlanSpec) -> dict[str, Any]:
 
 def _expand(plan: Plan) -> Trials:
     names = list(plan.targets)
-    return Trials(tuple(_lane(plan, plan.targets[name], (place, len(names))) for place, name in enumerate(names)))
+    lanes = tuple(_lane(plan, plan.targets[name], (place, len(names))) for place, name in enumerate(names))
+    if plan.spec.execute.order == "interleaved" or not lanes:
+        return Trials(lanes)
+    taken = _turns(plan, lanes[0])
+    return Trials(tuple(replace(lane, turns=taken) for lane in lanes), taken)
+
+
+def _turns(plan: Plan, lane: Lane) -> Turns:
+    """Who is under load when; all lanes are of one length."""
+    execute = plan.spec.execute
+    measured = len(lane) - lane.warmup
+    leg = execute.leg_trials or whole_legs(measured, lane.units)
+    return turns(len(plan.targets), lane.warmup, measured, leg, derived_seed(execute.seed, "turns"))
 
 
 def _lane(plan: Plan, target: Target, place: tuple[int, int]) -> Lane:
@@ -251,7 +265,7 @@ def _lane(plan: Plan, target: Target, place: tuple[int, int]) -> Lane:
         prompt, way = units[unit]
         return _trial(plan, (prompt, target, way, phase, repetition), position, offset_ns)
 
-    seed = derived_seed(execute.seed, "arrivals", target.name)
+    seed = derived_seed(execute.seed, "arrivals", _own(plan, target))
     offsets = starts_ns(load, warmup, len(order) - warmup, seed)
     return Lane(target.name, make, max(1, len(units)), order, warmup, offsets, *place)
 
@@ -270,8 +284,14 @@ def _codes(units: int, repetitions: Sequence[int]) -> list[int]:
 
 def _shuffled(plan: Plan, target: Target, phase: str, codes: list[int], *purpose: int) -> array[int]:
     """The trials of those codes, in an order of their own seed."""
-    random.Random(derived_seed(plan.spec.execute.seed, "order", target.name, phase, *purpose)).shuffle(codes)  # noqa: S311
+    seed = derived_seed(plan.spec.execute.seed, "order", _own(plan, target), phase, *purpose)
+    random.Random(seed).shuffle(codes)  # noqa: S311
     return array("q", codes)
+
+
+def _own(plan: Plan, target: Target) -> str:
+    """What a target's order and arrivals are drawn for: itself, or all targets that take turns alike."""
+    return target.name if plan.spec.execute.order == "interleaved" else ""
 
 
 def _cycled(plan: Plan, target: Target, units: int, count: int) -> array[int]:

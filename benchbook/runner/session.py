@@ -171,7 +171,7 @@ class Session:
                     session=first,
                     addresses=self._addresses,
                     facts={**facts, "session": first},
-                    origins_ns=left.origins(),
+                    origins_ns=tuple(left.origins()),
                     skips=tuple((*unit, reason) for unit, reason in left.skips.items()),
                     again=bool(left.done),
                     notes=tuple(found) if number == 0 else (),

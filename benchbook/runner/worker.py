@@ -1,7 +1,8 @@
 """One measuring process among several of a run: `python -m benchbook.runner.worker`, started by the crew.
 
 Reads an `Assignment` from stdin and says `ready`; is told when the load starts, for all of them alike; measures its
-share into a journal segment of its own. Lines on stdout: `{"kind": "ready" | "progress" | "error" | "done", "body"}`.
+share into a journal segment of its own. Where targets take turns, it says so again before each later leg, and waits
+until all are. Lines on stdout: `{"kind": "ready" | "progress" | "error" | "done", "body"}`.
 When its stdin ends, the crew is gone, and it goes too: finished trials are in the journal.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 import orjson
 
+from benchbook.clock import monotonic_ns
 from benchbook.errors import UserError, error_fields
 from benchbook.providers import open_provider
 from benchbook.providers.transport import Transport
@@ -53,7 +55,7 @@ class Assignment:
     session: int
     addresses: Mapping[str, str]
     facts: Mapping[str, Any]
-    origins_ns: Mapping[str, int]
+    origins_ns: tuple[Mapping[str, int], ...]
     skips: tuple[tuple[str, str, str, str, str, str], ...] = ()
     again: bool = False
     notes: tuple[Mapping[str, Any], ...] = ()
@@ -88,12 +90,10 @@ class _Worker:
             provider.check()
         transport = Transport()
         loop = asyncio.get_running_loop()
-        self._start = loop.create_future()
         threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
         desk = Desk(plan, providers, transport, files_folder(Path(mine.results), mine.run_id))
         await desk.warm(Share(0, mine.number, mine.of))
-        _say("ready", {})
-        share = Share(await self._start, mine.number, mine.of)
+        share = Share(await self._begins(0), mine.number, mine.of)
         progress = self._progress(left, share, earlier)
         facts = {**mine.facts, "worker": mine.number, "workers": mine.of}
         try:
@@ -103,12 +103,22 @@ class _Worker:
                 self._measuring = Measuring(left, desk, writer, progress)
                 if self._stop is not None:
                     self._measuring.stop(self._stop)
-                status = await self._measuring.run(share, None, lambda so_far: _say("progress", so_far.report()))
+                status = await self._measuring.run(
+                    share, None, lambda so_far: _say("progress", so_far.report()), self._begins
+                )
                 await desk.close()
                 writer.finish(status, progress.fields())
         finally:
             await transport.close()
         return {"status": status, "progress": replace(progress, ended=True).report()}
+
+    async def _begins(self, leg: int) -> int:
+        """Say that the leg may start, and wait for the word that it does: its stamp."""
+        self._start = asyncio.get_running_loop().create_future()
+        if leg and self._stop is not None:
+            return monotonic_ns()
+        _say("ready", {"leg": leg})
+        return await self._start
 
     def _left(self, plan: Plan, stored: journal.JournalRun) -> tuple[Left, list[Trial]]:
         """What is left of the plan, and the trials of its own share that predecessors did in this session."""
@@ -146,9 +156,12 @@ class _Worker:
         if "start_ns" in word and self._start is not None and not self._start.done():
             self._start.set_result(word["start_ns"])
         elif "stop" in word:
+            self._stop = word["stop"]
             if self._measuring is None:
-                self._stop = word["stop"]
-            elif word["stop"] == "interrupted":
+                return
+            if self._start is not None and not self._start.done():
+                self._start.set_result(monotonic_ns())
+            if word["stop"] == "interrupted":
                 self._measuring.interrupt()
             else:
                 self._measuring.stop(word["stop"])

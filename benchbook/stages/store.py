@@ -125,7 +125,7 @@ _COUNTS = ("planned", "succeeded", "failed", "timed_out", "skipped", "not_starte
 def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: Verdict) -> dict[str, Any]:
     run, manifest = found.run, found.run.manifest
     wall_s = _wall_s(trials)
-    rate = manifest.get("offered_per_s")
+    rate, together = manifest.get("offered_per_s"), found.plan.spec.execute.order == "interleaved"
     return {
         "run_id": run.run_id,
         "plan_hash": manifest["plan_hash"],
@@ -137,7 +137,7 @@ def _run_row(found: Source, trials: pa.Table, counts: Counts, decision: Verdict)
         "reasons": list(decision.sentences),
         "reason_codes": [reason.fields() for reason in decision.reasons],
         **{name: getattr(counts, name) for name in _COUNTS},
-        "offered_per_s": None if rate is None else rate * len(found.plan.targets),
+        "offered_per_s": None if rate is None else rate * (len(found.plan.targets) if together else 1),
         "achieved_per_s": counts.attempted / wall_s if wall_s else None,
         "wall_s": wall_s,
         "schedule_lag_p99_ms": _schedule_lag_p99_ms(trials),

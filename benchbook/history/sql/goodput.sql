@@ -22,7 +22,9 @@ good as (
     from met
     group by all),
 sessions as (
-    select run_id, target, workload, wall_offset_ns, max(ended_ns) - min(started_ns) as window_ns
+    select
+        run_id, target, workload, wall_offset_ns, block, block_place,
+        max(ended_ns) - min(started_ns) as window_ns
     from trials
     where phase = 'measured' and status <> 'skipped'
     group by all),

@@ -1,7 +1,7 @@
 -- One row per run and target: trials and tokens a second within the measured window.
 --
 -- The window runs from the first measured trial's start to the last one's end, session by session where a run was
--- resumed. Tokens count when their stamps fall inside it, whichever call they belong to: a call's reported tokens are
+-- resumed and, where targets take turns, leg by leg: while another target had its turn nothing was asked. Tokens count when their stamps fall inside it, whichever call they belong to: a call's reported tokens are
 -- spread over its chunks by size (over the end of the answer where it was not streamed). Calls whose tokens nobody
 -- reported add nothing and are counted in calls_without_tokens. mean_in_flight is the time-weighted concurrency.
 with sessions as (
@@ -15,6 +15,13 @@ with sessions as (
     from trials
     where phase = 'measured' and status <> 'skipped'
     group by all),
+legs as (
+    select
+        run_id, target, wall_offset_ns,
+        max(ended_ns) - min(started_ns) as window_ns
+    from trials
+    where phase = 'measured' and status <> 'skipped'
+    group by run_id, target, wall_offset_ns, block, block_place),
 stamped as (
     select
         c.run_id, c.target, c.tokens_out, s.opens_ns, s.closes_ns,
@@ -44,15 +51,19 @@ tokens as (
         steady_sum(tokens_out * inside) as tokens_out
     from shares
     group by all),
+spans as (
+    select run_id, target, sum(window_ns) / 1e9 as window_s
+    from legs
+    group by all),
 windows as (
     select
         run_id, target,
         count(*)::bigint as sessions,
-        sum(closes_ns - opens_ns) / 1e9 as window_s,
+        any_value(p.window_s) as window_s,
         sum(attempted)::bigint as attempted,
         sum(succeeded)::bigint as succeeded,
         sum(busy_ns) / 1e9 as busy_s
-    from sessions
+    from sessions join spans as p using (run_id, target)
     group by all)
 select
     w.run_id, w.target, w.sessions, w.window_s, w.attempted, w.succeeded,

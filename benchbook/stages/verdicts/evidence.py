@@ -124,7 +124,21 @@ class Flow:
 
 
 def flows(rows: pa.Table) -> list[Flow]:
-    """A target's trials by stretch of work: sessions that overlap in wall time (workers) are one, others apart."""
+    """A target's trials by stretch of work: sessions that overlap in wall time (workers) are one, others apart, and so
+    are its legs where targets take turns."""
+    return [flow for leg in _legs(rows) for flow in _stretches(leg)]
+
+
+def _legs(rows: pa.Table) -> list[pa.Table]:
+    """The trials of each leg; all of them where targets don't take turns. Warm-up is a leg without a block."""
+    if rows["block"].null_count == len(rows):
+        return [rows]
+    block, place = (pc.fill_null(rows[name], -1) for name in ("block", "block_place"))
+    keys = pc.binary_join_element_wise(block.cast(pa.string()), place.cast(pa.string()), ".")
+    return [rows.filter(pc.equal(keys, leg)) for leg in pc.unique(keys)]
+
+
+def _stretches(rows: pa.Table) -> list[Flow]:
     import numpy as np
 
     offset = pc.fill_null(rows["wall_offset_ns"], 0).to_numpy()

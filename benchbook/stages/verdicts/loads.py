@@ -27,18 +27,30 @@ def loads(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
     """Schedule lag and rate of open loops, concurrency of closed ones, Little's law of both, by target.
 
     Not of a target whose breaker opened, and not the lateness of trials that waited for room under the plan's cap: that
-    they were late is what the plan asked for, and said as such.
+    they were late is what the plan asked for, and said as such. Of a target that takes turns its worst leg speaks.
     """
     for target in (target for target in evidence.targets if target not in evidence.openings):
-        for flow in flows(evidence.of(target)):
-            found: list[Reason | None] = []
-            if evidence.load.open and not evidence.load.capped:
-                found += [_lag(target, flow, limits), _rate(target, flow, limits)]
-            elif not evidence.load.open and evidence.load.slots is not None and not evidence.load.paused:
-                found += [_concurrency(target, flow, evidence.load.slots, limits)]
-            if evidence.load.steady:
-                found += [_little(target, flow, limits)]
-            yield from (reason for reason in found if reason is not None)
+        rows = evidence.of(target)
+        found = [reason for flow in flows(rows) for reason in _reasons(target, flow, evidence, limits)]
+        if rows["block"].null_count < len(rows):
+            found = [max(same, key=lambda reason: reason.value or 0.0) for same in _by_code(found)]
+        yield from found
+
+
+def _reasons(target: str, flow: Flow, evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
+    found: list[Reason | None] = []
+    if evidence.load.open and not evidence.load.capped:
+        found += [_lag(target, flow, limits), _rate(target, flow, limits)]
+    elif not evidence.load.open and evidence.load.slots is not None and not evidence.load.paused:
+        found += [_concurrency(target, flow, evidence.load.slots, limits)]
+    if evidence.load.steady:
+        found += [_little(target, flow, limits)]
+    yield from (reason for reason in found if reason is not None)
+
+
+def _by_code(reasons: list[Reason]) -> Iterator[list[Reason]]:
+    for code in dict.fromkeys(reason.code for reason in reasons):
+        yield [reason for reason in reasons if reason.code == code]
 
 
 def _lag(target: str, flow: Flow, limits: VerdictSpec) -> Reason | None:

@@ -18,7 +18,7 @@ COLUMNS = {
     "trials": (
         *("trial_id", "dataset", "test_id", "target", "phase", "status", "error_kind", "prompt_sha256"),
         *("calls", "tokens_in", "cost_usd"),
-        *("intended_ns", "started_ns", "ended_ns", "wall_offset_ns", "schedule_lag_ms"),
+        *("intended_ns", "started_ns", "ended_ns", "wall_offset_ns", "schedule_lag_ms", "block", "block_place"),
         *METRICS,
     ),
     "calls": (
