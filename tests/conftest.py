@@ -32,7 +32,7 @@ os.environ.update(
 UNTIMED: dict[str, None] = dict.fromkeys(
     (
         *("loop_lag_p99_ms", "cpu_share", "run_delay_share", "steal_share", "gc_pause_max_ms", "schedule_lag_p99_ms"),
-        *("rate_shortfall", "concurrency_shortfall", "little_law_gap", "drift", "quantile"),
+        *("rate_shortfall", "concurrency_shortfall", "little_law_gap", "drift", "inflation", "quantile"),
     )
 )
 """`store.verdict` for tests: what a busy machine makes of a run, and how few its trials are, decide nothing."""

@@ -26,4 +26,5 @@ class VerdictSpec(BaseModel):
     throttled_share: float | None = Field(0.01, ge=0, le=1)
     endpoints: int | None = Field(1, ge=1)
     drift: float | None = Field(0.1, ge=0)
+    inflation: float | None = Field(2.0, ge=1)
     quantile: float | None = Field(0.95, gt=0, lt=1)

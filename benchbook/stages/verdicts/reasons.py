@@ -48,6 +48,9 @@ CODES: Mapping[str, Code] = {
     "endpoint_changed": Code("the served model or its fingerprint changed", "calls.model_served, system_fingerprint"),
     "no_steady_state": Code("a latency drifted through the measured part", "benchbook history over_time"),
     "warm_up_measured": Code("the first measured trials lie apart from the rest", "benchbook history over_time"),
+    "neighbours_alike": Code(
+        "neighbouring latencies are alike: intervals are too narrow", "benchbook history over_time"
+    ),
     "too_few_samples": Code("fewer successes than the wanted quantile needs", "benchbook history latency"),
 }
 

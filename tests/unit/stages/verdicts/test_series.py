@@ -34,7 +34,22 @@ def test_drift_and_warm_up_are_found_in_order_of_start_and_not_of_rows() -> None
     assert codes(series(slow)) == ["warm_up_measured"]
     assert codes(series(NOISE)) == []
     assert codes(series(ramp, "e2e_ms")) == ["no_steady_state"]
-    assert codes(series(ramp), drift=None) == []
+    assert codes(series(ramp), drift=None) == ["neighbours_alike"]
+    assert codes(series(ramp), drift=None, inflation=None) == []
+
+
+def test_neighbours_that_are_alike_speak_for_fewer() -> None:
+    """Correlation 0.6 from one to the next: the mean of them varies four times as much as that of independent ones."""
+    alike = np.random.default_rng(3).normal(0, 1, 400)
+    for place in range(1, 400):
+        alike[place] = 0.6 * alike[place - 1] + 0.8 * alike[place]
+    ((code, severity, value, limit),) = judged(series(200 + 5 * alike))
+    assert (code, severity, limit) == ("neighbours_alike", "DEGRADED", 2.0)
+    assert value == pytest.approx(4, abs=1)
+    assert codes(series(200 + 5 * alike), inflation=None) == []
+    assert codes(series(200 + 5 * alike), inflation=8) == []
+    assert codes(series(200 + 5 * np.random.default_rng(4).permutation(alike))) == []
+    assert codes(series((200 + 5 * alike)[:49])) == []
 
 
 def test_too_few_samples_for_the_wanted_quantile() -> None:
