@@ -41,7 +41,11 @@ def trial_cost_usd(price: Price | None, calls: Sequence[Call]) -> Known:
 
 def summed_usd(calls: Sequence[Call], costs: Sequence[Known]) -> Known:
     """`trial_cost_usd` from what each call cost."""
-    known = [cost for call, cost in zip(calls, costs, strict=True) if counts(call)]
+    return summed([cost for call, cost in zip(calls, costs, strict=True) if counts(call)])
+
+
+def summed(known: Sequence[Known]) -> Known:
+    """The sum of what the calls that count cost; unknown as soon as one of them is."""
     if not known:
         return missing("no call was answered")
     unknown = next((reason for value, reason in known if value is None), None)
