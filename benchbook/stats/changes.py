@@ -1,0 +1,216 @@
+"""Where a history of run levels steps to another level, read as it grew: run by run, not with later knowledge. Pure.
+
+E-divisive means (Matteson & James, arXiv 1306.4933) says where: the split of a window at which the energy distance
+between both sides, weighed by their sizes, is largest. A t-test of the two sides says whether (Fleming et al., arXiv
+2301.03034, who put it in the place of random permutations, so that the answer is the same every time; a window keeps
+an old step from hiding a new one). No side has fewer than `SMALLEST` runs.
+
+A spike is no step: a run far from its own side counts as no evidence, and so neither makes a step nor hides one.
+A step that later runs take back is withdrawn. What each look may cost in false alarms is fixed in `_allowed`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+SMALLEST = 3
+"""Runs that a side of a change has at least."""
+
+WINDOW = 50
+"""A change is looked for in the newest runs since the change before, this many at most."""
+
+ALPHA = 0.0028
+"""What a look may take for a change by chance where it is easiest to see: the newest three runs against `SETTLED`."""
+
+SETTLED = 20
+"""Runs on the older side from which on the newest three are held to `ALPHA`, and no more strictly."""
+
+_STRICT = 1 / 80
+"""The part of alpha that any other look is held to: there are many, and a step in them has had its look before."""
+
+_KEEP = 0.01
+"""A change whose p rises beyond this as runs come in is withdrawn."""
+
+_YOUNG = 3 * SMALLEST
+"""Runs after a change's first detection for which its place is still looked at anew."""
+
+_SPIKE = 3.5
+"""A run further than this many robust standard deviations from its side's median is a spike."""
+
+_AGREES = 0.35
+"""A run that came less than this share of the way to the new level says that there is none."""
+
+_LEAST_P = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A step between run `index` - 1 and run `index` of a history.
+
+    before, after: the levels on both sides, spikes left out; p: of the t-test between them, two-sided; seen: the run
+    with which it was first found; ended: the run with which it was withdrawn, None while it stands.
+    """
+
+    index: int
+    before: float
+    after: float
+    p: float
+    seen: int
+    ended: int | None = None
+
+
+def change_points(levels: Sequence[float], *, alpha: float = ALPHA) -> tuple[Change, ...]:
+    """The changes that stand at the end of a history of levels (logs of medians, or shares), in order of time."""
+    return tuple(change for change in replay(levels, alpha=alpha) if change.ended is None)
+
+
+def replay(levels: Sequence[float], *, alpha: float = ALPHA) -> tuple[Change, ...]:
+    """Every change that was ever found, looking after each run, with what became of it; in order of `seen`.
+
+    The answer for the first n runs of a history is part of the answer for all of it.
+    """
+    series = np.asarray(levels, dtype=np.float64)
+    standing: list[Change] = []
+    withdrawn: list[Change] = []
+    for runs in range(2 * SMALLEST, len(series) + 1):
+        if standing and runs - 1 - standing[-1].seen <= _YOUNG:
+            _look_again(series[:runs], standing, withdrawn)
+        start = standing[-1].index if standing else 0
+        found = _newest(series[max(start, runs - WINDOW) : runs], alpha)
+        if found:
+            standing.append(replace(found, index=found.index + max(start, runs - WINDOW), seen=runs - 1))
+    return tuple(sorted([*standing, *withdrawn], key=lambda change: (change.seen, change.index)))
+
+
+def spikes(levels: Sequence[float], changes: Sequence[Change]) -> tuple[int, ...]:
+    """The runs that lie alone, far off the stretch between changes that they are in."""
+    series = np.asarray(levels, dtype=np.float64)
+    cuts = [0, *(change.index for change in changes), len(series)]
+    found: list[int] = []
+    for low, high in pairwise(cuts):
+        side = series[low:high]
+        off = np.abs(side - np.median(side)) if len(side) > SMALLEST else np.zeros(len(side))
+        scale = _scale(off, 1) if len(side) > SMALLEST else 0.0
+        found += [low + int(at) for at in np.flatnonzero(off > _SPIKE * scale)] if scale > 0 else []
+    return tuple(found)
+
+
+def _newest(window: Array, alpha: float) -> Change | None:
+    """The change in a window, if there is one: at the newest three runs, or where the sides are furthest apart."""
+    size = len(window)
+    if size < 2 * SMALLEST:
+        return None
+    for at in dict.fromkeys((size - SMALLEST, _furthest(_drawn_in(window)))):
+        seen = _tested(window[:at], window[at:])
+        if seen.p < _allowed(at, size - at, alpha):
+            return Change(at, seen.before, seen.after, seen.p, size - 1)
+    return None
+
+
+def _allowed(older: int, newer: int, alpha: float) -> float:
+    """The p that a look must stay below. The longer the older side, the less it takes to keep the same power."""
+    if newer == SMALLEST and older >= SETTLED:
+        return float(alpha * (SETTLED / older) ** 1.5)
+    return alpha * _STRICT
+
+
+def _look_again(series: Array, standing: list[Change], withdrawn: list[Change]) -> None:
+    """The newest change, with what has been measured since: its place and levels, or that it is none."""
+    last = standing.pop()
+    start = max(standing[-1].index if standing else 0, min(len(series) - WINDOW, last.index - SMALLEST))
+    window, place = series[start:], last.index - start
+    near = _furthest(_drawn_in(window))
+    places = range(min(near, place), max(near, place) + 1) if abs(near - place) <= SMALLEST else (place,)
+    best, at = max((_tested(window[:at], window[at:]), at) for at in places)
+    if best.p < _KEEP and (best.after > best.before) == (last.after > last.before):
+        standing.append(replace(last, index=at + start, before=best.before, after=best.after, p=best.p))
+    else:
+        withdrawn.append(replace(last, ended=len(series) - 1))
+
+
+def _drawn_in(window: Array) -> Array:
+    """No run lies outside of the range of its two neighbours on each side: where the split is, no spike has a say."""
+    padded = np.pad(window, 2, constant_values=np.nan)
+    around = np.stack([padded[at : at + len(window)] for at in (0, 1, 3, 4)])
+    return np.clip(window, np.nanmin(around, axis=0), np.nanmax(around, axis=0))
+
+
+def _furthest(window: Array) -> int:
+    """The split at which the weighed energy distance of both sides (exponent 1) is largest."""
+    size = len(window)
+    sums = np.zeros((size + 1, size + 1))
+    sums[1:, 1:] = np.abs(window[:, None] - window[None, :]).cumsum(0).cumsum(1)
+    older = np.arange(SMALLEST, size - SMALLEST + 1)
+    newer = size - older
+    within_older = sums[older, older]
+    across = sums[older, size] - within_older
+    within_newer = sums[size, size] - within_older - 2 * across
+    apart = 2 * across / (older * newer)
+    spread = within_older / (older * (older - 1)) + within_newer / (newer * (newer - 1))
+    return int(older[np.argmax(older * newer / size * (apart - spread))])
+
+
+class _Tested(NamedTuple):
+    """Two sides against each other: |t|, its p, and both levels."""
+
+    t: float
+    p: float
+    before: float
+    after: float
+
+
+def _tested(older: Array, newer: Array) -> _Tested:
+    """The t-test of both sides without their spikes; t = 0 where too many runs of a side contradict its level."""
+    off = [np.abs(side - np.median(side)) for side in (older, newer)]
+    scale = _scale(np.concatenate(off), 2)
+    kept = [side[far <= _SPIKE * scale] if scale > 0 else side for side, far in zip((older, newer), off, strict=True)]
+    if any(len(side) < len(whole) - _some(whole) for side, whole in zip(kept, (older, newer), strict=True)):
+        return _Tested(0.0, 1.0, float(np.median(older)), float(np.median(newer)))
+    before, after = (float(side.mean()) for side in kept)
+    free = len(kept[0]) + len(kept[1]) - 2
+    sd = math.sqrt(sum(float(((side - side.mean()) ** 2).sum()) for side in kept) / free)
+    if before == after or _contradicted(older, newer, (before, after, sd)):
+        return _Tested(0.0, 1.0, before, after)
+    error = sd * math.sqrt(1 / len(kept[0]) + 1 / len(kept[1]))
+    t = abs(after - before) / error if error else math.inf
+    return _Tested(t, _p(t, free), before, after)
+
+
+def _p(t: float, free: int) -> float:
+    """Two-sided, of Student's t; never 0, also for levels without spread."""
+    from scipy.special import stdtr
+
+    return max(_LEAST_P, 2 * float(stdtr(free, -t)))
+
+
+def _contradicted(older: Array, newer: Array, found: tuple[float, float, float]) -> bool:
+    """Whether more runs of a side than one in five look like the other side's."""
+    before, after, sd = found
+    step = abs(after - before)
+    way = max(_AGREES * step, step - 3 * sd)
+    for side, here, there in ((older, before, after), (newer, after, before)):
+        came = (side - there) * math.copysign(1.0, here - there)
+        if np.count_nonzero((came < way) & (came > -3 * sd)) > len(side) // 5:
+            return True
+    return False
+
+
+def _some(side: Array) -> int:
+    """How many spikes a side may have: one, or a quarter."""
+    return max(1, len(side) // 4)
+
+
+def _scale(off: Array, centres: int) -> float:
+    """A robust standard deviation of distances from `centres` medians, each of them at a value or near one."""
+    return 1.4826 * float(np.median(np.sort(off)[centres:]))
