@@ -13,6 +13,7 @@ from __future__ import annotations
 from benchbook.history.aggregates import aggregate_tables, headline
 from benchbook.history.comparing import compare_runs
 from benchbook.history.door import connect, damaged, query
+from benchbook.history.keeping import keep_answers
 from benchbook.history.questions import ask, ask_many, ask_tables, questions, run_row
 from benchbook.history.shell import write_views
 
@@ -25,6 +26,7 @@ __all__ = [
     "connect",
     "damaged",
     "headline",
+    "keep_answers",
     "query",
     "questions",
     "run_row",

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from benchbook.errors import QueryError
-from benchbook.history.door import opened, stumbling
+from benchbook.history.opening import opened, stumbling
 from benchbook.history.questions import ask_many
 from benchbook.history.sources import Scope
 from benchbook.measure.definitions import QUANTITIES, TOOLS, figures, tool

@@ -1,47 +1,24 @@
-"""Opening the history, in memory, and putting SQL to it.
+"""Putting SQL to the history: the door for notebooks, and for `benchbook sql`.
 
-A connection sees the runs that were there when it was opened. A shared database file would lock its readers out while
-one writes; Parquet files that are renamed into place don't, so nothing is kept but them.
+A connection sees the runs that were there when it was opened.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
-from benchbook.errors import QueryError
-from benchbook.history.sources import Scope, Sources, first_line, scan
-from benchbook.history.views import (
-    ANSWERS,
-    answer_view,
-    answers_schema,
-    file_list,
-    in_order,
-    library,
-    metrics_view,
-    question_texts,
-    table_view,
-)
+from benchbook.history.answering import Answering, given
+from benchbook.history.opening import empty, opened, over, rows_of, scanned, stumbling
+from benchbook.history.sources import Scope, scan
+from benchbook.history.summaries import kept, tables_in, tables_of
+from benchbook.history.views import ANSWERS, question_texts
 from benchbook.results.damage import Damaged
 from benchbook.results.schemas import TABLES
-
-_LOG = logging.getLogger(__name__)
-_WRONG_SQL = (
-    duckdb.ParserException,
-    duckdb.SyntaxException,
-    duckdb.BinderException,
-    duckdb.CatalogException,
-    duckdb.ConversionException,
-    duckdb.OutOfMemoryException,
-)
-"""Errors of the query's own, whatever the files hold."""
-
-T = TypeVar("T")
 
 
 def connect(
@@ -57,80 +34,39 @@ def connect(
 
 def damaged(results: str | Path = "results", *, deep: bool = False) -> list[Damaged]:
     """The files under `results`/tables that readers pass over, each with its reason."""
-    with _empty() as con:
+    with empty() as con:
         return list(scan(con, Path(results), Scope(deep=deep)).damaged)
 
 
 def query(results: str | Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of one SQL text over the whole history. Raises QueryError with DuckDB's message."""
+    """Column names and rows of one SQL text over the whole history. Raises QueryError with DuckDB's message.
+
+    Answers that it asks for by name, `answers.QUESTION`, are taken from what is kept where they can be.
+    """
+    named, found = _by_name(sql), kept(Path(results))
+    views = () if named or ANSWERS not in sql.lower() else tuple(question_texts())
 
     def attempt(scope: Scope) -> tuple[list[str], list[tuple[Any, ...]]]:
-        with opened(Path(results), scope, _asked(sql)) as con:
+        sources = scanned(Path(results), scope)
+        with over(sources, views) as con:
+            given(con, Answering(sources, found, {}).answers(named))
             return rows_of(con, sql)
 
-    return stumbling(Path(results), Scope(), attempt)
+    return stumbling(Path(results), Scope(_tables(sql, named)), attempt)
 
 
-def opened(results: Path, scope: Scope, questions: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
-    """A connection with the scope's tables and these questions as views."""
-    con = _empty()
-    sources = scan(con, results, scope)
-    for damage in sources.damaged:
-        _LOG.warning("%s", damage)
-    for statement in statements(sources, questions):
-        con.execute(statement)
-    return con
+def _by_name(sql: str) -> tuple[str, ...]:
+    """The questions that a text asks for by name; none where it may ask for others too, or changes a setting."""
+    plain = sql.lower()
+    named = re.findall(rf"\b{ANSWERS}\.(\w+)\b", plain)
+    whole = len(named) == len(re.findall(ANSWERS, plain)) and "variable" not in plain
+    return tuple(sorted(set(named) & question_texts().keys())) if whole else ()
 
 
-def statements(sources: Sources, questions: Collection[str]) -> list[str]:
-    """The SQL that makes the views, in an order that works.
-
-    What stands on the tables is bound while they are still empty, and the tables get their files last: binding a view
-    over 1,000 files opens all of them.
-    """
-    empty = [table_view(table, None) for table in TABLES]
-    above = [metrics_view(), library(), answers_schema(), *(answer_view(name) for name in in_order(questions))]
-    filled = [table_view(table, file_list(files)) for table, files in sources.files.items() if files]
-    return [*empty, *above, *filled]
-
-
-def stumbling(results: Path, scope: Scope, attempt: Callable[[Scope], T]) -> T:
-    """Run `attempt`; when DuckDB stumbles over a file that is damaged inside, pass that over and run it again."""
-    try:
-        return attempt(scope)
-    except _WRONG_SQL as error:
-        raise QueryError("sql", message(error)) from None
-    except duckdb.Error as error:
-        deep = Scope(scope.tables, scope.runs, deep=True)
-        with _empty() as con:
-            if not scan(con, results, deep).damaged:
-                raise QueryError("sql", message(error)) from None
-    try:
-        return attempt(deep)
-    except duckdb.Error as error:
-        raise QueryError("sql", message(error)) from None
-
-
-def rows_of(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows. Raises QueryError for a text without a statement."""
-    found = con.execute(sql)
-    if found is None:
-        raise QueryError("sql", "there is nothing to run")
-    return [column[0] for column in found.description or ()], found.fetchall()
-
-
-def message(error: Exception) -> str:
-    """DuckDB's message in one line, with the candidates it proposes and without its drawing of the query."""
-    text = str(error).split("\nLINE ")[0]
-    return re.sub(r"\s+", " ", text).strip() or first_line(error)
-
-
-def _asked(sql: str) -> tuple[str, ...]:
-    """The questions that a text may name; all are made when it names the schema at all."""
-    return tuple(question_texts()) if ANSWERS in sql.lower() else ()
-
-
-def _empty() -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect(":memory:")
-    con.execute("set parquet_metadata_cache = true; set TimeZone = 'UTC'")
-    return con
+def _tables(sql: str, named: Collection[str]) -> tuple[str, ...]:
+    """The tables that a text may read: all, where it does not say plainly."""
+    plain = sql.lower()
+    if (ANSWERS in plain and not named) or re.search(r"\bquery(_table)?\b|u&|\bfrom_substrait\b", plain):
+        return tuple(TABLES)
+    wanted = {*tables_in(plain)}.union(*map(tables_of, named))
+    return tuple(table for table in TABLES if table in wanted)

@@ -1,28 +1,26 @@
 """Asking the questions in sql/*.sql: by name, with settings, over all runs or some.
 
-An answer is the same to the last bit whenever the files are the same.
+An answer is the same to the last bit whenever the files are the same, whether it was computed now or kept.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from benchbook.errors import QueryError, UnknownRunError
-from benchbook.history.door import opened, rows_of, stumbling
+from benchbook.history.answering import Answering, rows
+from benchbook.history.opening import opened, rows_of, scanned, stumbling
 from benchbook.history.sources import Scope
-from benchbook.history.views import ANSWERS, in_order, library, question_texts, quoted
+from benchbook.history.summaries import kept, tables_in, tables_of
+from benchbook.history.views import question_texts, quoted
 from benchbook.metrics import LATENCY_METRICS
 from benchbook.results.schemas import TABLES
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
-
-T = TypeVar("T")
 
 
 def questions() -> dict[str, str]:
@@ -36,29 +34,26 @@ def ask(
     """The rows of a question, over these run ids only when `runs` is given.
 
     settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20), trial as the start
-    of a trial's id (for `retries` and `timeline`).
+    of a trial's id (for `retries` and `timeline`); last: of many rows so many, those of the newest runs.
     Raises QueryError for a question or setting that is none.
     """
-    return ask_many((question,), results, runs=runs, **settings)[question]
+    (found,) = rows(_answers((question,), Path(results), runs, settings))
+    return found
 
 
 def ask_many(
     asked: Collection[str], results: str | Path = "results", *, runs: Collection[str] | None = None, **settings: Any
 ) -> dict[str, list[dict[str, Any]]]:
     """Question -> its rows, as `ask`, for several questions to one and the same history."""
-    answers = _answers(asked, Path(results), runs, settings, read=rows_of)
-    return {
-        question: [dict(zip(names, row, strict=True)) for row in rows]
-        for question, (names, rows) in zip(asked, answers, strict=True)
-    }
+    tables = _answers(asked, Path(results), runs, settings)
+    return dict(zip(asked, rows(tables), strict=True))
 
 
 def ask_tables(
     asked: Collection[str], results: str | Path = "results", *, runs: Collection[str] | None = None, **settings: Any
 ) -> dict[str, pa.Table]:
     """Question -> its answer as an Arrow table, for several questions to one and the same history."""
-    tables = _answers(asked, Path(results), runs, settings, read=lambda con, text: con.sql(text).to_arrow_table())
-    return dict(zip(asked, tables, strict=True))
+    return dict(zip(asked, _answers(asked, Path(results), runs, settings), strict=True))
 
 
 def run_row(results: str | Path, run_id: str) -> dict[str, Any]:
@@ -79,7 +74,7 @@ def select(results: Path, sql: str, *, runs: Collection[str] | None = None) -> l
         with opened(results, scope) as con:
             return rows_of(con, sql)
 
-    names, rows = stumbling(results, Scope(_tables_in(sql), runs), attempt)
+    names, rows = stumbling(results, Scope(tables_in(sql), runs), attempt)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -88,35 +83,36 @@ def _answers(
     results: Path,
     runs: Collection[str] | None,
     settings: Mapping[str, Any],
-    *,
-    read: Callable[[duckdb.DuckDBPyConnection, str], T],
-) -> list[T]:
-    texts = [_text(question) for question in asked]
-    parts = in_order(sorted(set(re.findall(rf"\b{ANSWERS}\.(\w+)", "\n".join(texts)))))
-    variables = [_variable(name, value) for name, value in settings.items() if value is not None]
-    scope = Scope(_tables_in("\n".join([*texts, *map(_text, parts)])), runs)
-
-    def attempt(scope: Scope) -> list[T]:
-        with opened(results, scope, parts) as con:
-            for statement in variables:
-                con.execute(statement)
-            return [read(con, text) for text in texts]
-
-    return stumbling(results, scope, attempt)
-
-
-def _text(question: str) -> str:
+) -> list[pa.Table]:
+    last, settings = _last(settings)
+    variables = as_variables(settings)
     texts = question_texts()
-    if question not in texts:
-        raise QueryError("", f"no question {question!r}", f"one of {', '.join(texts)}")
-    return texts[question]
+    for question in asked:
+        if question not in texts:
+            raise QueryError("", f"no question {question!r}", f"one of {', '.join(texts)}")
+    found = kept(results)
+
+    def attempt(scope: Scope) -> list[pa.Table]:
+        sources = scanned(results, scope)
+        answers = Answering(sources, found, settings, variables).answers(asked, last)
+        return [answers[question] for question in asked]
+
+    tables = {table for question in asked for table in tables_of(question)}
+    return stumbling(results, Scope(tuple(table for table in TABLES if table in tables), runs), attempt)
 
 
-def _tables_in(text: str) -> tuple[str, ...]:
-    words = set(re.findall(r"\w+", text))
-    if words & {"measurements", "outcomes"}:
-        words |= set(re.findall(r"\w+", library()))
-    return tuple(table for table in TABLES if table in words)
+def _last(settings: Mapping[str, Any]) -> tuple[int | None, dict[str, Any]]:
+    """The number of rows that are wanted, None for all, and the settings of the question itself."""
+    others = dict(settings)
+    last = others.pop("last", None)
+    if last is not None and not (isinstance(last, int) and last > 0):
+        raise QueryError("last", f"{last!r} is no number of rows", "last=1000, or None for all")
+    return last, others
+
+
+def as_variables(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as SQL. Raises QueryError for what is none."""
+    return [_variable(name, value) for name, value in settings.items() if value is not None]
 
 
 def _variable(name: str, value: Any) -> str:

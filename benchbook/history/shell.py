@@ -7,7 +7,6 @@ readable files listed one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -16,13 +15,13 @@ from benchbook.history.sources import Scope, Sources, scan
 from benchbook.history.views import (
     answer_view,
     answers_schema,
-    file_list,
+    from_files,
+    from_pattern,
     in_order,
     library,
     literal_path,
     metrics_view,
     question_texts,
-    quoted,
     table_view,
 )
 from benchbook.results.paths import table_folder, writable
@@ -58,13 +57,13 @@ def views_text(folder: Path, sources: Sources) -> str:
 
 
 def _source(folder: Path, table: str, sources: Sources) -> str | None:
-    files: Sequence[str] = sources.files.get(table, ())
+    files = sources.files(table)
     if not files:
         return None
     under = table_folder(folder, table)
     if any(Path(damage.file).name == PART and Path(damage.file).is_relative_to(under) for damage in sources.damaged):
-        return file_list(Path(path).as_posix() for path in files)
-    return quoted(f"{literal_path(under.as_posix())}/run_id=*/{PART}")
+        return from_files((), [Path(path).as_posix() for path in files])
+    return from_pattern(f"{literal_path(under.as_posix())}/run_id=*/{PART}")
 
 
 def _named(results: Path) -> Path:

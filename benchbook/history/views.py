@@ -7,7 +7,7 @@ exists before the first run, and a file of an older schema version reads with nu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def columns(table: str) -> dict[str, str]:
 
 
 def table_view(table: str, source: str | None) -> str:
-    """The view of a table over `source`, a list of files or a glob as SQL; over nothing when None."""
+    """The view of a table over `source`, a `from` clause; over nothing when None."""
     return f"create or replace view {table} as\n{table_select(table, source)};\n"
 
 
@@ -70,8 +70,25 @@ def table_select(table: str, source: str | None) -> str:
     empty = f"select {nulls} where false"
     if source is None:
         return empty
-    files = f"read_parquet({source}, union_by_name = true, hive_partitioning = false)"
-    return f"{empty}\nunion all by name\nfrom {files}"
+    return f"{empty}\nunion all by name\n{source}"
+
+
+def from_files(alike: Collection[str], others: Collection[str] = ()) -> str | None:
+    """Files as SQL, by column name; None where there are none.
+
+    alike: files that have one schema, of which DuckDB opens the first to bind a query and the rest to read them.
+    """
+    parts = []
+    if alike:
+        parts.append(f"from read_parquet({file_list(alike)}, hive_partitioning = false)")
+    if others:
+        parts.append(f"from read_parquet({file_list(others)}, union_by_name = true, hive_partitioning = false)")
+    return "\nunion all by name\n".join(parts) or None
+
+
+def from_pattern(pattern: str) -> str:
+    """Every file that the pattern names, whatever its columns, as SQL."""
+    return f"from read_parquet({quoted(pattern)}, union_by_name = true, hive_partitioning = false)"
 
 
 def metrics_view() -> str:

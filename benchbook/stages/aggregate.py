@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from benchbook.history import aggregate_tables, headline, write_views
+from benchbook.history import ask_tables, headline, keep_answers, write_views
 from benchbook.results.paths import aggregate_folder, metrics_file, writable
+from benchbook.results.runs import stored_runs
 from benchbook.results.whole import write_whole
 from benchbook.stages import Aggregated, Job
 
@@ -26,31 +27,24 @@ PLOTTED = ("ttft_ms", "e2e_ms", "response_ms")
 
 def aggregate(job: Job) -> Aggregated:
     """Answer every aggregated question over all stored runs. Raises StorageError."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     section = job.spec().aggregate
     results = Path(job.results)
     folder = aggregate_folder(results)
-    tables = aggregate_tables(results, confidence=section.confidence, slos=section.slos or None)
-    written = []
     with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, table in sorted(tables.items()):
-            out = pa.BufferOutputStream()
-            pq.write_table(table, out, compression="zstd")
-            write_whole(folder / f"{name}.parquet", out.getvalue().to_pybytes())
-            written.append(str(folder / f"{name}.parquet"))
-        written += _write_curves(folder / "curves", tables["curves"])
+        written = [
+            str(path) for path in keep_answers(results, confidence=section.confidence, slos=section.slos or None)
+        ]
+        written += _write_curves(folder / "curves", results)
         figures = headline(results, confidence=section.confidence)
         write_whole(metrics_file(results), orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
         views = write_views(results)
     return Aggregated(tuple(written), str(metrics_file(results)), str(views))
 
 
-def _write_curves(folder: Path, curves: pa.Table) -> list[str]:
+def _write_curves(folder: Path, results: Path) -> list[str]:
     """The newest run's curves, one small CSV each, TARGET.WORKLOAD.METRIC.csv; those of other runs go."""
-    texts = _curve_texts(curves)
+    newest = stored_runs(results)[-1:]
+    texts = _curve_texts(ask_tables(("curves",), results, runs=newest)["curves"])
     folder.mkdir(exist_ok=True)
     for stale in set(folder.iterdir()) - {folder / name for name in texts}:
         stale.unlink()
@@ -60,11 +54,8 @@ def _write_curves(folder: Path, curves: pa.Table) -> list[str]:
 
 
 def _curve_texts(curves: pa.Table) -> dict[str, str]:
-    import pyarrow.compute as pc
-
-    newest = curves.filter(pc.equal(curves["run_id"], pc.max(curves["run_id"])))
     texts: dict[str, str] = {}
-    for row in newest.to_pylist():
+    for row in curves.to_pylist():
         if row["metric"] in PLOTTED:
             name = f"{row['target']}.{row['workload']}.{row['metric']}.csv"
             texts[name] = texts.get(name, "ms,share\n") + f"{row['value']!r},{row['share']!r}\n"
