@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from benchbook.history.answering import Answering
-from benchbook.history.opening import scanned, stumbling
+from benchbook.history.opening import empty, scanned, stumbling
 from benchbook.history.questions import as_variables
-from benchbook.history.sources import Scope
+from benchbook.history.sources import Scope, scan
 from benchbook.history.summaries import COVERS, ROWS_PER_GROUP, VERSION, Marks, kept, key
 from benchbook.history.views import question_texts
 from benchbook.results.whole import write_whole
@@ -45,7 +45,8 @@ def keep_answers(
         return _brought_up(answering), answering.sources.marks()
 
     answers, marks = stumbling(folder, Scope(), attempt)
-    now = scanned(folder, Scope()).marks()
+    with empty() as con:
+        now = scan(con, folder, Scope()).marks()
     steady = {run: tables for run, tables in marks.items() if now.get(run) == tables}
     document = {"version": VERSION, "marks": steady, "answers": answers}
     write_whole(before.folder / COVERS, orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
@@ -74,8 +75,22 @@ def _file(table: pa.Table) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    table = table.cast(pa.schema([(field.name, _plain(field.type)) for field in table.schema]))
     out = pa.BufferOutputStream()
     with pq.ParquetWriter(out, table.schema, compression="zstd", compression_level=_LEVEL, version="2.6") as writer:
         for start in range(0, max(1, len(table)), ROWS_PER_GROUP):
             writer.write_table(table.slice(start, ROWS_PER_GROUP).combine_chunks(), ROWS_PER_GROUP)
     return bytes(out.getvalue().to_pybytes())
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type with the usual names of what is inside it: DuckDB names that after whatever it came from."""
+    import pyarrow as pa
+
+    if pa.types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(part.name, _plain(part.type)) for part in kind])
+    return kind

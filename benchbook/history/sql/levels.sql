@@ -52,4 +52,4 @@ select
 from by_run as b
 join sizes using (n)
 left join runs as r on r.run_id = b.run_id
-order by b.target, b.workload, b.metric, r.workload_hash, r.started_at, b.run_id
+order by b.run_id, b.target, b.workload, b.metric

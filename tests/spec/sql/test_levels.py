@@ -57,7 +57,7 @@ def levels(stored: Stored) -> list[Row]:
                 key = {"run_id": run, "target": target, "workload": workload, "metric": metric}
                 about = {name: runs[run][name] for name in ("started_at", "workload_hash", "verdict", "status")}
                 answer.append({**key, **about, **level(found, metric)})
-    names = ("target", "workload", "metric", "workload_hash", "started_at", "run_id")
+    names = ("run_id", "target", "workload", "metric")
     return sorted(answer, key=lambda row: tuple(row[name] for name in names))
 
 
