@@ -4,8 +4,9 @@ The run is the replicate. A run's level is one number (the natural log of its me
 scatter between runs holds both the drift of the service and what a finite run can't know of itself.
 
 `between_runs` pools the variance within stretches that are alike, so that a step between two stretches counts into
-neither. `successive` needs no stretches: from neighbours' differences (von Neumann, Annals of Mathematical
-Statistics 12, 1941), a step counts into one of them only. `benchmarks/statistics.py` holds one against the other.
+neither; `spread_of` takes the stretches between a history's change points. `successive` needs no stretches: from
+neighbours' differences (von Neumann, Annals of Mathematical Statistics 12, 1941), a step counts into one of them only,
+but where neighbours are alike it knows of no more than that. `benchmarks/statistics.py` holds one against the other.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from itertools import pairwise
 
 STRETCHES = "stretches"
 SUCCESSIVE = "successive"
+
+RECENT = 50
+"""Older runs than these say nothing about today's spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,14 @@ def successive(levels: Sequence[float]) -> Spread | None:
 
 
 def spread_of(levels: Sequence[float]) -> Spread | None:
-    """The spread of stored runs of one target in order of time: what comparing, planning and alerts all use."""
-    return successive(levels)
+    """The spread of stored runs of one target in order of time: what comparing, planning and alerts all use.
+
+    Of the newest RECENT runs, pooled within the stretches between change points.
+    """
+    from benchbook.stats.changes import change_points
+
+    newest = levels[-RECENT:]
+    return between_runs(stretches(newest, (change.index for change in change_points(newest))))
 
 
 def sd_interval(spread: Spread, confidence: float = 0.95) -> tuple[float, float]:
