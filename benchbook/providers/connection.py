@@ -132,7 +132,9 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._receiving: Receiving | None = None
         self._free: Free | None = None
+        self._deadline_ns = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
 
     # ------------------------------------------------------------ towards the pool
 
@@ -149,13 +151,16 @@ class Connection(asyncio.Protocol):
         self.exchanges += 1
         receiving.sent_ns = sent_ns = monotonic_ns()
         cast("asyncio.Transport", self._transport).write(payload)
-        self._timer = loop.call_later(max(0.0, (deadline_ns - sent_ns) / 1e9), self._expire)
+        self._deadline_ns = deadline_ns
+        if self._timer is None or deadline_ns < self._timer_ns:
+            self._set_timer(sent_ns)
         return receiving
 
     def abort(self) -> None:
         """Close at once, dropping what is unsent; an exchange under way is given up silently."""
         self.alive = False
         self._detach()
+        self._stop_timer()
         if self._transport is not None:
             self._transport.abort()
 
@@ -197,6 +202,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.alive = False
+        self._stop_timer()
         receiving = self._receiving
         if receiving is None:
             return
@@ -207,9 +213,27 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------ endings
 
+    def _set_timer(self, now_ns: int) -> None:
+        """A timer outlives its exchange: the next one's deadline is later, as a rule, and is looked at when the timer
+        fires. Setting and cancelling one for each request would cost more than writing the request's bytes."""
+        self._stop_timer()
+        self._timer_ns = self._deadline_ns
+        delay_s = max(0.0, (self._deadline_ns - now_ns) / 1e9)
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._expire)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _expire(self) -> None:
+        self._timer = None
         receiving = self._receiving
-        if receiving is not None:
+        if receiving is None:  # idle: the next exchange sets a timer again
+            return
+        if self._deadline_ns > self._timer_ns:
+            self._set_timer(monotonic_ns())
+        else:
             self._finish(monotonic_ns(), "timeout", f"time was up {self._progress(receiving)}")
 
     def _broken(self, receiving: Receiving, error: Exception) -> None:
@@ -251,9 +275,6 @@ class Connection(asyncio.Protocol):
 
     def _detach(self) -> Receiving | None:
         receiving, self._receiving = self._receiving, None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if receiving is not None:
             receiving.parser = None  # breaks the cycle between the parser and its callbacks
         return receiving
