@@ -35,6 +35,8 @@ class Decoding:
         self._bodies = bodies
         self._gathering = Gathering(streamed=raw.streamed)
         self._wire_error: str | None = None
+        self._content_type = raw.exchange.headers.get("content-type", "").split(";")[0].strip().lower()
+        self._coding = raw.exchange.headers.get("content-encoding", "").strip().lower() or "identity"
         self._work = self._decode()
         self._result: tuple[Call, Answer] | None = None
 
@@ -76,14 +78,7 @@ class Decoding:
             self._gathering.take(event, stamp)
 
     def _unreadable(self) -> bool:
-        return self._content_type() in ("text/html", "application/xhtml+xml") or self._coded() is not None
-
-    def _content_type(self) -> str:
-        return self._raw.exchange.headers.get("content-type", "").split(";")[0].strip().lower()
-
-    def _coded(self) -> str | None:
-        coding = self._raw.exchange.headers.get("content-encoding", "").strip().lower()
-        return coding if coding not in ("", "identity") else None
+        return self._coding != "identity" or self._content_type in ("text/html", "application/xhtml+xml")
 
     # ------------------------------------------------------------ what it was
 
@@ -143,9 +138,10 @@ class Decoding:
 
     def _missing(self) -> tuple[str | None, str | None]:
         """What a whole HTTP answer lacks as an answer of its wire."""
-        gathered, content_type = self._gathering, self._content_type()
+        gathered, content_type = self._gathering, self._content_type
         if self._unreadable():
-            what = f"{self._coded()}-coded, though identity was asked for" if self._coded() else content_type
+            coded = self._coding != "identity"
+            what = f"{self._coding}-coded, though identity was asked for" if coded else content_type
             return "protocol", f"the answer is {what}: is this the API's address?"
         if self._wire_error is not None:
             return "protocol", self._wire_error

@@ -11,14 +11,12 @@ from collections.abc import Iterator, Sequence
 from benchbook.providers.gathering import Gathering
 from benchbook.wire import Reader
 from benchbook.wire.events import Event
-from benchbook.wire.shapes import KINDS, Shape, shape_of
+from benchbook.wire.shapes import KINDS, Shape, shape_lately, shape_of
 
 SLICE_BYTES = 4096
 """Fed to a reader at once: about a quarter of a millisecond of work."""
 
 _RUN = 64
-_WORTH = 3
-"""Fewer frames than these go to the reader."""
 _TRIES = 8
 """How many shapes are looked for in one answer: where each frame differs, looking would only cost."""
 
@@ -49,8 +47,11 @@ class Skimming:
 
     def _bulk(self, stamps: Sequence[int], pieces: Sequence[bytes]) -> int:
         """Read the pieces at the head, each a frame of the known shape, in one go; how many were read."""
-        shape, reader = self._shape, self._reader
-        if shape is None or not shape.fits(pieces[0]) or reader.boundary is None or not reader.at_rest:
+        reader = self._reader
+        if reader.boundary is None or not reader.at_rest:
+            return 0
+        shape = self._shape = self._shape or shape_lately(pieces[0], reader)
+        if shape is None or not shape.fits(pieces[0]):
             return 0
         end = len(pieces)
         while not shape.fits(pieces[end - 1]):
@@ -70,8 +71,7 @@ class Skimming:
         place = 0
         while place < len(whole):
             run = whole[place : place + _RUN]
-            taken = self._bulk([stamp] * len(run), run) if len(run) >= _WORTH else 0
-            if taken:
+            if taken := self._bulk([stamp] * len(run), run):
                 yield
             else:
                 yield from self._sliced(stamp, whole[place])

@@ -279,9 +279,11 @@ class ClosedLane:
                 self._next(opens_ns)
 
     def _allowed(self) -> int:
-        elapsed_ns = monotonic_ns() - self._share.start_ns
-        place = bisect_right([level.from_ns for level in self._pace.levels], elapsed_ns) - 1
-        return self._share.slots(self._pace.levels[max(0, place)].slots)
+        levels, place = self._pace.levels, 0
+        if len(levels) > 1:
+            elapsed_ns = monotonic_ns() - self._share.start_ns
+            place = bisect_right([level.from_ns for level in levels], elapsed_ns) - 1
+        return self._share.slots(levels[max(0, place)].slots)
 
     def _next(self, free_ns: int) -> None:
         """Take up the next trial at `free_ns`, or as soon as there is room for its answer."""

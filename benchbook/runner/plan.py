@@ -123,7 +123,7 @@ def digest(value: Any) -> str:
 
 def derived_seed(root: int, *purpose: object) -> int:
     """A 63-bit seed for one purpose: hash of the root seed and the purpose's names."""
-    text = "\x1f".join([str(root), *(str(part) for part in purpose)])
+    text = "\x1f".join(map(str, (root, *purpose)))
     return int.from_bytes(sha256(text.encode()).digest()[:8], "big") >> 1
 
 

@@ -55,8 +55,10 @@ class Reader(Protocol):
         """Between two frames."""
         ...
 
-    def nameless(self, data: bytes) -> bytes:
-        """Bytes of a frame without what names this one answer: frames that are alike then are read alike."""
+    @property
+    def name(self) -> bytes:
+        """The bytes by which every frame names this one answer, once they are known: frames that are alike without
+        them are read alike from then on. b"" where there are none."""
         ...
 
     def feed(self, data: bytes) -> list[Event]: ...

@@ -48,15 +48,11 @@ class Framing(Protocol[FrameT_co]):
     def close(self) -> Iterable[FrameT_co]: ...
 
 
-def _as_it_is(data: bytes) -> bytes:
-    return data
-
-
 class FramedReader(Generic[FrameT]):
     """A streamed answer: a framing, and what the wire makes of each frame. What follows `Ended` is ignored.
 
-    `at_close` gives the events of a body that ended without more bytes; it is not asked after `Ended`. `nameless`
-    leaves out of a frame's bytes what names this answer, for wires that repeat it in every frame.
+    `at_close` gives the events of a body that ended without more bytes; it is not asked after `Ended`. `name`
+    says by which bytes frames name this answer, for wires that repeat them in every frame.
     """
 
     def __init__(
@@ -64,10 +60,10 @@ class FramedReader(Generic[FrameT]):
         framing: Framing[FrameT],
         interpret: Callable[[FrameT], Iterable[Event]],
         at_close: Callable[[], Iterable[Event]] = tuple,
-        nameless: Callable[[bytes], bytes] = _as_it_is,
+        name: Callable[[], bytes] = bytes,
     ) -> None:
         self._framing, self._interpret, self._at_close = framing, interpret, at_close
-        self.nameless = nameless
+        self._name = name
         self._damage: WireError | None = None
         self._ended = False
 
@@ -79,6 +75,10 @@ class FramedReader(Generic[FrameT]):
     @property
     def at_rest(self) -> bool:
         return self._framing.at_rest
+
+    @property
+    def name(self) -> bytes:
+        return self._name()
 
     def feed(self, data: bytes) -> list[Event]:
         return [] if self._ended else self._read(self._framing.feed(data))
@@ -112,10 +112,10 @@ class WholeReader:
 
     boundary: bytes | None = None
     at_rest = False
+    name = b""
 
     def __init__(self, interpret: Callable[[Object], Iterable[Event]]) -> None:
         self._interpret = interpret
-        self.nameless = _as_it_is
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Event]:

@@ -5,6 +5,7 @@ Only choice 0 is read. What one answer's frames of facts say is remembered for t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from benchbook.records import Usage
@@ -48,10 +49,14 @@ REASONS = {
 }
 
 
+_USUAL_ID = re.compile(rb'{("id":"([\w.:-]+)")')
+"""How most servers begin a frame."""
 _FACTS = frozenset({Finished, UsageReported})
 _KNOWN: dict[bytes, tuple[Event, ...]] = {}
 """Frames that say nothing but facts, without their answer's id, and what they say: the last frames of one answer are
 those of thousands. Frames of tool calls are not among them: what they say hangs on those before."""
+_OPENINGS: dict[bytes, Started] = {}
+"""The same of first frames that say no more than that they are."""
 _MOST_KNOWN = 512
 
 
@@ -71,7 +76,7 @@ class Interpreter:
         if data == DONE:
             return (Ended(),)
         if not self._named:
-            return self._chunk(load(data)) if data else ()
+            return self._opening(data) if data else ()
         nameless = data.replace(self._named, b"")
         known = _KNOWN.get(nameless)
         if known is None:
@@ -82,9 +87,27 @@ class Interpreter:
                 _KNOWN[nameless] = known
         return known
 
-    def nameless(self, data: bytes) -> bytes:
-        """The bytes without the answer's id, as far as it is known by now."""
-        return data.replace(self._named, b"") if self._named else data
+    def name(self) -> bytes:
+        """The answer's id as frames give it; b"" while it is unknown."""
+        return self._named
+
+    def _opening(self, data: bytes) -> Iterable[Event]:
+        """A frame of an answer whose id is unknown yet."""
+        found = None if self._started else _USUAL_ID.match(data)
+        if found is None:
+            return self._chunk(load(data))
+        named, answer_id = found.groups()
+        nameless = data.replace(named, b"")
+        known = _OPENINGS.get(nameless)
+        if known is not None:
+            self._started, self._named = True, named
+            return (Started(answer_id.decode(), known.model, known.system_fingerprint),)
+        events = self._chunk(load(data))
+        if self._named == named and len(events) == 1 and isinstance(events[0], Started):
+            if len(_OPENINGS) >= _MOST_KNOWN:
+                _OPENINGS.clear()
+            _OPENINGS[nameless] = events[0]
+        return events
 
     def _chunk(self, source: Object) -> list[Event]:
         if source.get("error"):

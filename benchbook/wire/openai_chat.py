@@ -147,7 +147,7 @@ def _decode_message(source: Object) -> Message:
 def reader(*, stream: bool) -> Reader:
     if stream:
         interpreter = Interpreter()
-        return FramedReader(sse.Reader(closing=DONE), interpreter.interpret, nameless=interpreter.nameless)
+        return FramedReader(sse.Reader(closing=DONE), interpreter.interpret, name=interpreter.name)
     return WholeReader(read_whole)
 
 

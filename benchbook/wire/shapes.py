@@ -8,6 +8,7 @@ reader, so that bulk and reader can't disagree.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,9 +20,13 @@ from benchbook.wire.events import Event, ReasoningDelta, TextDelta
 KINDS: dict[type, str] = {TextDelta: "text", ReasoningDelta: "reasoning"}
 _PROBE = "benchbook reads this frame twice"
 _ENCODED_PROBE = _PROBE.encode()
-_PROVEN: set[tuple[type, bytes, bytes]] = set()
-"""Shapes that a probe has shown, without what names their answer: what holds in one answer holds in the next."""
+_Proof = tuple[str, tuple[bytes, ...], tuple[bytes, ...]]
+"""A kind, and what stands before and after the text, each in the parts around what names its answer."""
+_PROVEN: set[_Proof] = set()
+"""Shapes that a probe has shown: what holds in one answer holds in the next."""
 _MOST_PROVEN = 512
+_LATELY: deque[_Proof] = deque(maxlen=4)
+"""The newest of them, for wires whose frames name their answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,28 @@ def shape_of(frame: bytes, event: Event, reader: Reader) -> Shape | None:
     if at == 0 or frame.find(b'"%b"' % inside, at) >= 0:
         return None
     before, after = frame[:at], frame[at + len(inside) :]
-    proof = (type(event), reader.nameless(before), reader.nameless(after))
+    name, kind = reader.name, KINDS[type(event)]
+    around = (before.split(name), after.split(name)) if name else ([before], [after])
+    proof = (kind, tuple(around[0]), tuple(around[1]))
     if proof not in _PROVEN:
         if reader.feed(before + _ENCODED_PROBE + after) != [type(event)(_PROBE)]:
             return None
         if len(_PROVEN) >= _MOST_PROVEN:
             _PROVEN.clear()
         _PROVEN.add(proof)
-    return Shape(before, after, KINDS[type(event)])
+    if name and proof not in _LATELY:
+        _LATELY.append(proof)
+    return Shape(before, after, kind)
+
+
+def shape_lately(frame: bytes, reader: Reader) -> Shape | None:
+    """The shape that the frame may be of, among those of other answers; None until the reader knows its own name.
+
+    By then an answer has begun, and a frame of text alone says in it what it says in any other.
+    """
+    name = reader.name
+    for kind, before, after in _LATELY if name else ():
+        shape = Shape(name.join(before), name.join(after), kind)
+        if shape.fits(frame):
+            return shape
+    return None

@@ -7,6 +7,7 @@ finished trial. It never raises for a provider's failure: that is a row.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
@@ -129,6 +130,7 @@ class Desk(Protocol):
 Workload = Callable[[PlannedTrial, Desk, Slot], Awaitable[Trial]]
 
 
+@cache
 def workload(kind: str) -> Workload:
     """The workload of that kind, imported on first use. Raises KeyError for an unknown one."""
     return cast("Workload", import_module(WORKLOADS[kind]).run)

@@ -375,3 +375,22 @@ def test_what_one_answer_taught_holds_in_another_only_where_nothing_came_before(
     assert second[1:] == [ToolCallStarted(0, "", ""), Finished("tool_calls"), counted, counted]
     told = {**usage, "usage": {"prompt_tokens": 3, "completion_tokens": 6}}
     assert read("chatcmpl-3", opening, told)[1:] == [UsageReported(Usage(input=3, output=6))]
+
+
+def test_first_frames_that_differ_in_their_id_alone_are_known_and_keep_their_ids() -> None:
+    """The second of each is read from memory; one that says more, or has its id elsewhere, never is."""
+    usual = b'data: {"id":"%b","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"%b"}}]}\n\n'
+    later = b'data: {"model":"m","id":"%b","choices":[]}\n\n'
+    twice = b'data: {"id":"x","model":"m","choices":[],"id":"%b"}\n\n'
+    for name in (b"one", b"two", b"x"):
+        started = Started(name.decode(), "m", None)
+        for frame, more in (
+            (usual % (name, b""), []),
+            (usual % (name, b"hi"), [TextDelta("hi")]),
+            (later % name, []),
+            (twice % name, []),
+        ):
+            reader = openai_chat.reader(stream=True)
+            assert reader.feed(frame) == [started, *more]
+            assert reader.feed(usual % (name, b"so")) == [TextDelta("so")]
+            assert reader.name == b'"id":"%b"' % name

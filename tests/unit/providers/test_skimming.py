@@ -30,11 +30,11 @@ TEXTS = st.lists(
 )
 
 
-def spoken(name: str, said: Iterable[events.Event]) -> list[bytes]:
+def spoken(name: str, said: Iterable[events.Event], answer_id: str = "r-1") -> list[bytes]:
     """The frames of a whole streamed answer, one a piece."""
     spec = wire(name)
     request = ModelRequest(MODELS.get(name, "m-1"), (Message("user", "hi"),))
-    writer = spec.writer(request, request_id="r-1")
+    writer = spec.writer(request, request_id=answer_id)
     story = [events.Started("", "m-1", None), *said, events.Finished("stop"), events.Ended()]
     return [piece for event in story if (piece := writer.write(event))]
 
@@ -76,6 +76,18 @@ def test_any_cuts(name: str, said: list[tuple[type[events.TextDelta], str]], cut
     whole = b"".join(spoken(name, [kind(text) for kind, text in said]))
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     agree(name, [whole[start:end] for start, end in itertools.pairwise(places)])
+
+
+def test_what_one_answer_taught_holds_in_others_and_only_where_it_does() -> None:
+    """Answers that differ in their ids and in the fields around the text, one after the other."""
+    said = [events.TextDelta(text) for text in ("ab", '"', "c", "\u00fc", "d")]
+    thought = [events.ReasoningDelta("so"), *said, events.ReasoningDelta("x")]
+    for answer_id, told in itertools.product(("one", "two", 'odd"id\\', "", "two"), (said, thought)):
+        pieces = spoken("openai_chat", told, answer_id)
+        agree("openai_chat", pieces)
+        agree("openai_chat", [pieces[0] + pieces[1], *pieces[2:]])
+        agree("openai_chat", [piece.replace(b'"index":0', b'"index":1') for piece in pieces])
+        agree("openai_chat", pieces[1:])
 
 
 @pytest.mark.parametrize("name", WIRES)

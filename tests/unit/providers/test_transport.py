@@ -332,3 +332,23 @@ async def test_many_at_once_keep_their_answers_apart(transport: Transport) -> No
             assert all(in_order(exchange) for exchange in exchanges)
         assert server.connections == 150
         await transport.close()
+
+
+async def test_a_kept_connection_keeps_each_exchange_s_own_deadline(transport: Transport) -> None:
+    """One that is earlier than the last exchange's, and one that is later than a timer which is running already."""
+    for first, second in ((60.0, 0.05), (0.5, 0.8)):
+        async with ScriptedServer((REQUEST, answer(b"{}"), REQUEST, STALL)) as server:
+            assert (await transport.exchange(request(server), soon(first))).error_kind is None
+            deadline_ns = soon(second)
+            stalled = await asyncio.wait_for(transport.exchange(request(server), deadline_ns), 20)
+            assert (stalled.error_kind, server.connections) == ("timeout", 1)
+            assert stalled.closed_ns > deadline_ns - 20_000_000
+
+
+async def test_a_timer_that_ends_while_nothing_is_asked_leaves_the_connection_alone(transport: Transport) -> None:
+    async with ScriptedServer((REQUEST, answer(b"{}"), REQUEST, answer(b"{}"), REQUEST, STALL)) as server:
+        await transport.exchange(request(server), soon(0.5))
+        await asyncio.sleep(0.6)
+        assert (await transport.exchange(request(server), soon())).error_kind is None
+        assert (await transport.exchange(request(server), soon(0.05))).error_kind == "timeout"
+        assert server.connections == 1
