@@ -38,6 +38,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "export": ("benchbook.cli.export", "Write a run's trials as JSON, CSV or Parquet."),
     "sweep": ("benchbook.cli.sweep", "Run a plan under one load after another; where does more load stop paying?"),
     "search": ("benchbook.cli.search", "Find the largest load that still meets objectives."),
+    "recommend": ("benchbook.cli.recommend", "Say which target to take, and what it would save."),
     "power": ("benchbook.cli.power", "Say before spending which change n runs a side can show, and what they cost."),
     "approve": ("benchbook.cli.approve", "List what waits for a person's approval; approve or reject it."),
     "schedule": ("benchbook.cli.schedule", "Run a plan by the clock."),

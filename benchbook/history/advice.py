@@ -180,8 +180,7 @@ def _saving(a: Row, b: Row, seen: Mapping[str, Bounded], wish: Wish) -> str | No
         quality = f"better than {a['target']} {on} ({_points(score)})"
     else:
         quality = f"not worse than {a['target']} {on} by {within} ({_points(score)})"
-    share = f"{_percent(cost.value)} % of the cost ({_percent(cost.low)} to {_percent(cost.high)})"
-    said = f"{b['target']} is {quality}, at {share}"
+    said = f"{b['target']} is {quality}, at {_percents(cost)}"
     return said + "".join(f"; {part}" for part in (*_besides(a, b, seen, wish), *_money(a, b, wish))) + "."
 
 
@@ -316,8 +315,12 @@ def _points(found: Bounded) -> str:
     return f"{100 * (found.value or 0):+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
-def _percent(part: float | None) -> str:
-    return f"{100 * (part or 0):.0f}" if (part or 0) >= 0.1 else f"{100 * (part or 0):.2g}"
+def _percents(found: Bounded) -> str:
+    """`41 % of the cost (39 to 43)`, with as many digits as tell its ends apart."""
+    parts = [100 * (part or 0.0) for part in (found.value, found.low, found.high)]
+    digits = next((digits for digits in range(3) if f"{parts[1]:.{digits}f}" != f"{parts[2]:.{digits}f}"), 0)
+    value, low, high = (f"{part:.{digits}f}" for part in parts)
+    return f"{value} % of the cost ({low} to {high})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -121,8 +121,9 @@ def _taken(results: Path, wish: Wish) -> _Taken:
     if not stored:
         raise UserError(str(results), "there is no stored run to recommend from", "measure one with `benchbook run`")
     listed = [row for run_id, row in stored.items() if run_id in chosen or not wish.sides]
-    notes, refusals = [], []
-    fit = [row for row in listed if _unfit(row) is None]
+    notes: list[str] = []
+    refusals: list[Refusal] = []
+    fit: list[Row] = [row for row in listed if _unfit(row) is None]
     left_out = [(row, why) for row in listed if (why := _unfit(row)) is not None]
     if not wish.sides:
         fit = _newest_alike(fit)

@@ -66,7 +66,7 @@ def axes_of(one: Contender, scale: Scale) -> dict[str, Any]:
     found["cost_usd"] = cost_a_trial(one, scale.confidence)
     found["cost_usd_per_solved"] = _cost_a_solved(one, scale.confidence)
     failures = wilson(one.failed, len(one.rows), scale.confidence)
-    found["failure_share"] = Bounded(len(one.cases), failures.share, failures.low, failures.high)
+    found["failure_share"] = Bounded(len(one.cases), failures.share, failures.low if one.failed else 0.0, failures.high)
     return {key: value for name, bounded in found.items() for key, value in columns(name, bounded).items()}
 
 
