@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 monotonic_ns = time.monotonic_ns
@@ -59,6 +59,11 @@ def wall_offset_ns(clock: Clock) -> int:
         if best_width is None or after - before < best_width:
             best_width, best_offset = after - before, wall - (before + after) // 2
     return best_offset
+
+
+def today() -> date:
+    """The day it is, in UTC."""
+    return utc(time.time_ns()).date()
 
 
 def utc(wall_ns: int) -> datetime:

@@ -12,6 +12,7 @@ import click
 
 from benchbook.cli.live import View, live_view
 from benchbook.cli.output import note, print_json, tell
+from benchbook.clock import today
 from benchbook.config import PlanSpec
 from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_NOT_VALID, UserError
 from benchbook.stages import Executed, Job
@@ -109,12 +110,16 @@ def _show_plan(job: Job, spec: PlanSpec) -> None:
     if execute.counts_itself:
         measured = "as many trials as the load holds"
     _say(f"plan {spec.source}: {targets}; {measured}, {execute.warmup} warm-up; {load_words(spec)}")
-    _warn(spec)
+    warn(spec)
 
 
-def _warn(spec: PlanSpec) -> None:
-    """What can be known to go wrong before it does."""
+def warn(spec: PlanSpec) -> None:
+    """What can be known to go wrong before it does: prices that are missing or old, too few descriptors."""
+    from benchbook.config.prices import price_notes
     from benchbook.runner.descriptors import most_allowed, shortage
+
+    for line in price_notes(spec, today()):
+        note(line)
 
     short = shortage(spec, most_allowed())
     if short is not None:
@@ -151,7 +156,7 @@ def run_stage(name: str, job: Job, *, as_json: bool, quiet: bool) -> int:
     function = getattr(import_module(f"benchbook.stages.{name}"), name)
     if name == "execute":
         if not (quiet or as_json or job.resume):
-            _warn(job.spec())
+            warn(job.spec())
         with live_view(quiet=quiet or as_json) as view:
             outcome = function(job, view)
     elif name == "store":

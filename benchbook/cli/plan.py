@@ -22,7 +22,7 @@ Examples:
 @json_option
 def command(**chosen: Any) -> None:
     """Show what a plan would do, take and cost, before anything is sent."""
-    from benchbook.cli.output import print_json, print_table
+    from benchbook.cli.output import note, print_json, print_table
     from benchbook.stages.forecast import forecast
 
     job = job_of(chosen, results=chosen["results"])
@@ -44,6 +44,8 @@ def command(**chosen: Any) -> None:
         f"about {duration(found['duration_s'])}; cost at most {_money(found['cost_usd_most'])}\n"
         f"plan hash {found['plan_hash'][:12]}, workload hash {found['workload_hash'][:12]}"
     )
+    for line in found["notes"]:
+        note(line)
 
 
 _CACHE = {

@@ -47,12 +47,15 @@ def command(**chosen: Any) -> int:
     """Find the largest load that still meets objectives, target by target: doubling, then halving."""
     from benchbook.cli.live import live_view
     from benchbook.cli.output import print_json, tell
+    from benchbook.cli.pipeline import warn
     from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED
     from benchbook.stages.execute import interrupts_handed_on
     from benchbook.stages.search import met, search
 
     slos, limits, series = _asked(chosen)
     quiet = chosen["quiet"] or chosen["as_json"]
+    if not quiet:
+        warn(series.spec(max(series.grid, default=1.0)))
 
     def told(target: str, load: float, what: str) -> None:
         if not quiet:

@@ -46,11 +46,14 @@ def command(**chosen: Any) -> int:
     """Run a plan under one load after another, each a run of its own, and say where more load stops paying."""
     from benchbook.cli.live import live_view
     from benchbook.cli.output import print_json, tell
+    from benchbook.cli.pipeline import warn
     from benchbook.stages.execute import interrupts_handed_on
     from benchbook.stages.sweep import answer, sweep
 
     series = _series(chosen)
     quiet = chosen["quiet"] or chosen["as_json"]
+    if not quiet:
+        warn(series.spec(max(series.grid, default=1.0)))
 
     def told(load: float, what: str) -> None:
         if not quiet:

@@ -19,7 +19,7 @@ _STYLES = {"front": "green", "may be dominated": "yellow", "dominated": "red", "
 
 
 def print_recommendation(found: Recommendation, latency: str, *, volume: str | None = None) -> None:
-    """Print it. latency: the metric of the table's p50 and p95; volume: the words of the volume that was asked about."""
+    """Print it. latency: the metric of the table's p50 and p95; volume: the volume in words."""
     for place, sentence in enumerate(found.sentences):
         show_words((sentence, "bold" if place == 0 else ""))
     if found.rows:

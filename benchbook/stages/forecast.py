@@ -13,7 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchbook.clock import today
 from benchbook.config import PlanSpec
+from benchbook.config.prices import price_notes
 from benchbook.datasets import files, read
 from benchbook.records import Target, Team
 from benchbook.runner.demands import Demands, demands, require_met, team_bounds
@@ -46,6 +48,7 @@ def forecast(job: Job) -> dict[str, Any]:
         "duration_s": max(row["duration_s"] for row in rows),
         "cost_usd_most": None if None in costs else math.fsum(costs),
         "targets": rows,
+        "notes": list(price_notes(spec, today())),
         "teams": _team_rows(plan),
     }
 
