@@ -57,7 +57,7 @@ def price_notes(spec: PlanSpec, today: date) -> Iterator[str]:
     unpriced = [target.name for target in spec.execute.targets if target.name not in spec.prices]
     if unpriced:
         yield (
-            f"no price for {', '.join(unpriced)}: the cost of these trials will be unknown (null), and no budget counts "
+            f"no price for {', '.join(unpriced)}: the cost of these trials will be unknown (null) and no budget counts "
             f"them; give the target a price, e.g. price: {_FOLDER}FILE.yaml#PROVIDER/MODEL"
         )
     for name, price in spec.prices.items():

@@ -7,6 +7,7 @@
 
 create or replace macro confidence() as coalesce(getvariable('confidence'), 0.95)::double;
 create or replace macro top_n() as coalesce(getvariable('top'), 20)::bigint;
+create or replace macro volume() as coalesce(getvariable('volume'), 1e6)::double;
 create or replace macro slos() as coalesce(getvariable('slos'), map {'ttft_ms': 500})::map(varchar, double);
 
 create or replace macro steady_sum(x) as list_sum(list(x order by x) filter (where x is not null));

@@ -6,6 +6,7 @@ An answer is the same to the last bit whenever the files are the same, whether i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,8 @@ def ask(
     """The rows of a question, over these run ids only when `runs` is given.
 
     settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20), trial as the start
-    of a trial's id (for `retries` and `timeline`); last: of many rows so many, those of the newest runs.
+    of a trial's id (for `retries` and `timeline`), volume in trials a month (for `cost_at_volume`); last: of many rows so
+    many, those of the newest runs.
     Raises QueryError for a question or setting that is none.
     """
     (found,) = rows(_answers((question,), Path(results), runs, settings))
@@ -120,6 +122,8 @@ def _variable(name: str, value: Any) -> str:
         return f"set variable confidence = {value!r}::double"
     if name == "top" and isinstance(value, int) and value > 0:
         return f"set variable top = {value:d}"
+    if name == "volume" and isinstance(value, int | float) and 0 < value < math.inf:
+        return f"set variable volume = {float(value)!r}::double"
     if name == "trial" and isinstance(value, str) and value:
         return f"set variable trial = {quoted(value)}"
     if name == "slos" and isinstance(value, Mapping):

@@ -206,9 +206,12 @@ def _spreads(results: Path, taken: _Taken) -> dict[str, Spread]:
 
 def _weighed(
     found: Sequence[Contender], scale: Scale, wish: Wish
-) -> tuple[list[Row], list[Row], dict[tuple[str, str, str], Mapping[str, Bounded]]]:
+) -> tuple[list[dict[str, Any]], list[Row], dict[tuple[str, str, str], Mapping[str, Bounded]]]:
     """The rows, the pairs as rows, and (workload, a, b) -> axis -> b against a."""
     usable = [one for one in found if one.good]
+    cheapest = {one.workload: _cheapest(one, usable, scale) for one in usable}
+    rows = {_key(one): _row(one, scale, wish, cheapest.get(one.workload)) for one in found}
+    told = {axis for row in rows.values() for axis in scale.axes if row[axis] is not None}
     known: dict[tuple[tuple[str, str], tuple[str, str]], Mapping[str, Gain]] = {}
     against: dict[tuple[str, str, str], Mapping[str, Bounded]] = {}
     pairs: list[Row] = []
@@ -216,22 +219,18 @@ def _weighed(
         weighed = gains(a, b, scale)
         against[a.workload, a.target, b.target] = {axis: bounded for axis, (bounded, _) in weighed.items()}
         pairs += [pair_row(a, b, axis, *of_axis) for axis, of_axis in weighed.items()]
-        both = {axis: gain for axis, (_, gain) in weighed.items() if not _absent_everywhere(axis, usable, scale)}
-        known[_key(a), _key(b)] = both
+        known[_key(a), _key(b)] = {axis: gain for axis, (_, gain) in weighed.items() if axis in told}
     standing = standings([_key(one) for one in usable], known)
-    rows: list[Row] = []
-    for one in found:
-        stands = standing.get(_key(one))
-        said = {} if stands is None else {"standing": stands.word, "dominated_by": [name for _, name in stands.by]}
-        rows.append(_row(one, scale, wish, _cheapest(one, usable, scale)) | said)
-    order = {"front": 0, "may be dominated": 1, "dominated": 2, "not comparable": 3}
-    rows.sort(key=lambda row: (row["workload"], order[row["standing"]], row["cost_usd"] or math.inf, row["target"]))
-    return rows, pairs, against
+    for key, stands in standing.items():
+        rows[key] |= {"standing": stands.word, "dominated_by": [name for _, name in stands.by]}
+    return sorted(rows.values(), key=_place), pairs, against
 
 
-def _absent_everywhere(axis: str, found: Sequence[Contender], scale: Scale) -> bool:
-    """Whether no contender knows the axis: then it says nothing for or against anyone."""
-    return all(axes_of_one is None for axes_of_one in (axes_of(one, scale)[axis] for one in found))
+def _place(row: Row) -> tuple[Any, ...]:
+    """Where a row stands among the others: the best first, then the cheaper."""
+    order = ("front", "may be dominated", "dominated", "not comparable").index(row["standing"])
+    cost = row["cost_usd"]
+    return row["workload"], order, cost is None, cost or 0.0, row["target"]
 
 
 def _key(one: Contender) -> tuple[str, str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_DRAWS = 1_999
+_DRAWS = 999
 _FEWEST_DRAWS = 499
 _MOST_WORK = 20_000_000
 
