@@ -35,8 +35,8 @@ def ask(
     """The rows of a question, over these run ids only when `runs` is given.
 
     settings: confidence of intervals (0.95), slos as limits by metric, top rows of a listing (20), trial as the start
-    of a trial's id (for `retries` and `timeline`), volume in trials a month (for `cost_at_volume`); last: of many rows so
-    many, those of the newest runs.
+    of a trial's id (for `retries` and `timeline`), volume in trials a month (for `cost_at_volume`); last: of many rows
+    so many, those of the newest runs.
     Raises QueryError for a question or setting that is none.
     """
     (found,) = rows(_answers((question,), Path(results), runs, settings))

@@ -31,7 +31,13 @@ VERSION = 1
 ROWS_PER_GROUP = 16_384
 _ROWS_OF_A_RUN = frozenset({"curves", "failures", "retries", "timeline"})
 """Questions whose rows are points, trials, attempts or spans, each of one run."""
-_DEFAULTS: Mapping[str, Any] = {"confidence": 0.95, "slos": {"ttft_ms": 500.0}, "top": 20, "trial": None}
+_DEFAULTS: Mapping[str, Any] = {
+    "confidence": 0.95,
+    "slos": {"ttft_ms": 500.0},
+    "top": 20,
+    "trial": None,
+    "volume": 1e6,
+}
 
 Marks = Mapping[str, Mapping[str, str]]
 """Run -> table -> mark of its part."""
@@ -166,7 +172,7 @@ def _settings_in(text: str) -> frozenset[str]:
     while todo:
         found |= todo
         todo = {word for name in todo for word in _macros().get(name, ())} - found
-    names = {"confidence": "confidence", "slos": "slos", "top_n": "top", "trial": "trial"}
+    names = {"confidence": "confidence", "slos": "slos", "top_n": "top", "trial": "trial", "volume": "volume"}
     return frozenset(names[word] for word in found & names.keys())
 
 

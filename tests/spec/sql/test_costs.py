@@ -10,6 +10,7 @@ import pytest
 
 from benchbook.errors import QueryError
 from benchbook.history import ask
+from benchbook.history.summaries import key
 from benchbook.stats.joint import ratio
 from tests.spec.sql.plain import in_order, same
 from tests.spec.sql.stored import Row, Stored, grouped, run_row, trial_row
@@ -92,3 +93,10 @@ def test_cost_at_volume(tmp_path: Path) -> None:
     assert ask("cost_at_volume", results)[0]["volume"] == 1e6
     with pytest.raises(QueryError):
         ask("cost_at_volume", results, volume=-1)
+
+
+def test_a_kept_answer_is_of_its_own_volume() -> None:
+    """What `aggregate` keeps at the usual volume is no answer to another one."""
+    assert key("cost_at_volume", {}) == key("cost_at_volume", {"volume": 1e6})
+    assert key("cost_at_volume", {}) != key("cost_at_volume", {"volume": 2e6})
+    assert key("token_use", {}) == key("token_use", {"volume": 2e6})
