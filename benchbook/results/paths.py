@@ -47,6 +47,16 @@ def report_folder(results: Path) -> Path:
     return results / "report"
 
 
+def baselines_folder(results: Path) -> Path:
+    """Named baselines, a folder a name and target."""
+    return results / "baselines"
+
+
+def told_file(results: Path) -> Path:
+    """Which alerts were told to whom, one a line."""
+    return results / "alerts" / "told.ndjson"
+
+
 def profile_folder(results: Path) -> Path:
     """Profiles of the harness itself, a folder a run."""
     return results / "profiles"

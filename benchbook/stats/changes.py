@@ -40,7 +40,7 @@ _STRICT = 1 / 80
 """The part of alpha that any other look is held to: there are many, and a step in them has had its look before."""
 
 _KEEP = 0.01
-"""A change whose p rises beyond this as runs come in is withdrawn."""
+"""A change whose p rises beyond this as runs come in is withdrawn, if they went back at least half the way."""
 
 _YOUNG = 3 * SMALLEST
 """Runs after a change's first detection for which its place is still looked at anew."""
@@ -94,16 +94,19 @@ def replay(levels: Sequence[float], *, alpha: float = ALPHA) -> tuple[Change, ..
 
 
 def spikes(levels: Sequence[float], changes: Sequence[Change]) -> tuple[int, ...]:
-    """The runs that lie alone, far off the stretch between changes that they are in."""
+    """The runs that lie alone, far off the stretch between changes that they are in; none where they are many."""
     series = np.asarray(levels, dtype=np.float64)
     cuts = [0, *(change.index for change in changes), len(series)]
-    found: list[int] = []
-    for low, high in pairwise(cuts):
-        side = series[low:high]
-        off = np.abs(side - np.median(side)) if len(side) > SMALLEST else np.zeros(len(side))
-        scale = _scale(off, 1) if len(side) > SMALLEST else 0.0
-        found += [low + int(at) for at in np.flatnonzero(off > _SPIKE * scale)] if scale > 0 else []
-    return tuple(found)
+    return tuple(low + at for low, high in pairwise(cuts) for at in _alone(series[low:high]))
+
+
+def _alone(side: Array) -> list[int]:
+    if len(side) <= SMALLEST:
+        return []
+    off = np.abs(side - np.median(side))
+    scale = _scale(off, 1)
+    found = [int(at) for at in np.flatnonzero(off > _SPIKE * scale)] if scale > 0 else []
+    return found if len(found) <= _some(side) else []
 
 
 def _newest(window: Array, alpha: float) -> Change | None:
@@ -133,8 +136,11 @@ def _look_again(series: Array, standing: list[Change], withdrawn: list[Change]) 
     near = _furthest(_drawn_in(window))
     places = range(min(near, place), max(near, place) + 1) if abs(near - place) <= SMALLEST else (place,)
     best, at = max((_tested(window[:at], window[at:]), at) for at in places)
+    way = (float(np.median(window[place:])) - last.before) / (last.after - last.before)
     if best.p < _KEEP and (best.after > best.before) == (last.after > last.before):
         standing.append(replace(last, index=at + start, before=best.before, after=best.after, p=best.p))
+    elif way > 0.5:  # what came since lies elsewhere again, but not where it was before
+        standing.append(last)
     else:
         withdrawn.append(replace(last, ended=len(series) - 1))
 

@@ -84,3 +84,37 @@ def test_levels_of_agents_zeros_and_runs_that_count_for_nothing(tmp_path: Path) 
     assert {(row["verdict"], row["status"]) for row in found} == {("INVALID", "finished"), ("VALID", "interrupted")}
     assert {row["level"] for row in found if row["metric"] == "tool_ms"} == {None}
     assert {row["workload"] for row in found if row["metric"] == "model_ms"} == {"agent"}
+
+
+def test_fingerprints(history: tuple[Stored, Path]) -> None:
+    stored, results = history
+    for call in stored.rows["calls"]:
+        assert call.get("model_served") is None
+    found = ask("fingerprints", results)
+    runs = {row["run_id"]: row for row in stored.rows["runs"]}
+    expected = [
+        {
+            "run_id": run,
+            "target": target,
+            "started_at": runs[run]["started_at"],
+            "workload_hash": "w1",
+            "models": sorted({row["model"] for row in rows}),
+            "price_date": "2026-11",
+            "git_commit": None,
+            "models_served": [],
+        }
+        for (run, target), rows in sorted(grouped(stored.rows["trials"], "run_id", "target").items())
+    ]
+    same(found, expected)
+
+
+def test_fingerprints_hold_what_answers_said_of_themselves(tmp_path: Path) -> None:
+    stored = Stored()
+    stored.rows["runs"] = [run_row("r1", git_commit="abc", versions={"python": "3.11"}, plan="{}")]
+    for number, (model, print_) in enumerate((("m-2", "fp_b"), ("m-1", None), ("m-2", "fp_a"))):
+        stored.rows["trials"].append(trial_row("r1", number, price_date="2026-10"))
+        call = {"run_id": "r1", "trial_id": f"t{number:04d}", "call_id": f"c{number}", "target": "alpha"}
+        stored.rows["calls"].append(call | {"model_served": model, "system_fingerprint": print_})
+    (row,) = ask("fingerprints", stored.write(tmp_path))
+    assert (row["models_served"], row["system_fingerprints"]) == (["m-1", "m-2"], ["fp_a", "fp_b"])
+    assert (row["git_commit"], dict(row["versions"]), row["price_date"]) == ("abc", {"python": "3.11"}, "2026-10")

@@ -68,6 +68,13 @@ def test_several_steps_each_way() -> None:
     assert [change.after > change.before for change in change_points(levels)] == [True, False, True]
 
 
+@pytest.mark.parametrize("by", [0.3, -0.3])
+def test_steps_upon_steps(by: float) -> None:
+    levels = stepped(stepped(stepped(quiet(5, 40), 22, by), 28, by), 34, by)
+    assert [change.index for change in change_points(levels)] == [22, 28, 34]
+    assert all(change.ended is None for change in replay(levels))
+
+
 def test_what_went_back_is_withdrawn_or_a_step_of_its_own() -> None:
     bump = quiet(6, 40)
     for at in (25, 26, 27):
