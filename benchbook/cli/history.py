@@ -16,6 +16,7 @@ Examples:
   benchbook history --list              the stored questions
   benchbook history errors              one of them
   benchbook history slowest --run latest --top 5
+  benchbook history curves --json --limit 0 > curves.json
   benchbook history goodput --slo ttft_ms=300 --slo e2e_ms=2000
   benchbook history merge ../other/results"""
 
@@ -26,6 +27,9 @@ Examples:
 @results_option
 @click.option("--run", "run", metavar="RUN", help="Of this run only (an id, a prefix, `latest`).")
 @click.option("--list", "listed", is_flag=True, help="List the questions, each with what one row is.")
+@click.option(
+    "--limit", type=click.IntRange(0), metavar="N", help="Newest rows; 0: all. [default: 1,000, or 5,000 with --json]"
+)
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Rows of a listing such as `slowest`. [default: 20]")
 @click.option(
     "--slo", "slos", multiple=True, metavar="METRIC=LIMIT", help="For `goodput`: a limit to meet; repeatable."
@@ -41,7 +45,7 @@ def command(**chosen: Any) -> None:
     elif chosen["question"] == "merge":
         _merge(chosen)
     else:
-        rows = _ask(chosen)
+        rows = _newest(_ask(chosen), chosen)
         if chosen["as_json"]:
             print_json(rows)
         elif chosen["question"] == "summary":
@@ -67,7 +71,26 @@ def _ask(chosen: dict[str, Any]) -> list[dict[str, Any]]:
 
     runs = (journal.find_run(Path(chosen["results"]), chosen["run"]),) if chosen["run"] else None
     settings = {"top": chosen["top"], "confidence": chosen["confidence"], "slos": limits(chosen["slos"])}
-    return ask(chosen["question"], chosen["results"], runs=runs, **settings)
+    most = _most(chosen)
+    return ask(chosen["question"], chosen["results"], runs=runs, last=most + 1 if most else None, **settings)
+
+
+def _most(chosen: dict[str, Any]) -> int:
+    """The rows to show at most, 0 for all: nobody is given millions unasked."""
+    limit: int | None = chosen["limit"]
+    return (5_000 if chosen["as_json"] else 1_000) if limit is None else limit
+
+
+def _newest(rows: list[dict[str, Any]], chosen: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows to show, and a word where there are more."""
+    from benchbook.cli.output import note
+
+    most = _most(chosen)
+    if not most or len(rows) <= most:
+        return rows
+    whole = f"{chosen['results']}/aggregate/{chosen['question']}.parquet"
+    note(f"the last {most:,} rows, those of the newest runs; all with --limit 0, one run's with --run, or in {whole}")
+    return rows[-most:]
 
 
 def limits(texts: tuple[str, ...]) -> Mapping[str, float] | None:

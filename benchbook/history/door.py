@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from benchbook.history.answering import Answering, given
-from benchbook.history.opening import empty, opened, over, rows_of, scanned, stumbling
+from benchbook.history.opening import empty, over, rows_of, scanned, stumbling
 from benchbook.history.sources import Scope, scan
 from benchbook.history.summaries import kept, tables_in, tables_of
 from benchbook.history.views import ANSWERS, question_texts
@@ -22,14 +22,23 @@ from benchbook.results.schemas import TABLES
 
 
 def connect(
-    results: str | Path = "results", *, runs: Collection[str] | None = None, deep: bool = False
+    results: str | Path = "results",
+    *,
+    runs: Collection[str] | None = None,
+    answers: Collection[str] = (),
+    deep: bool = False,
 ) -> duckdb.DuckDBPyConnection:
     """The history in memory: a view per table, `metrics`, `measurements`, `outcomes`, and `answers.QUESTION`.
 
-    runs: only these run ids. deep: decode every file first, so that none that is damaged inside can stop a query.
-    Files that are damaged or not ours are passed over and logged; `damaged` lists them.
+    runs: only these run ids. answers: questions that are answered on opening, with the default settings, from what is
+    kept where that holds: in a long history their views are read in no time, while the others compute. deep: decode
+    every file first, so that none that is damaged inside can stop a query. Files that are damaged or not ours are
+    passed over and logged; `damaged` lists them.
     """
-    return opened(Path(results), Scope(runs=runs, deep=deep), tuple(question_texts()))
+    sources = scanned(Path(results), Scope(runs=runs, deep=deep))
+    con = over(sources, tuple(question_texts()))
+    given(con, Answering(sources, kept(Path(results)), {}).answers(answers))
+    return con
 
 
 def damaged(results: str | Path = "results", *, deep: bool = False) -> list[Damaged]:

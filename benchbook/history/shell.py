@@ -1,8 +1,9 @@
 """`history.sql`: the same views as text, for any DuckDB shell (`duckdb -init results/history.sql`).
 
 Paths are relative to the folder it was written from, the root of the repository, where results lie below it. Tables
-are globs, so that later runs show without rewriting; only where a glob would stumble over a damaged file are the
-readable files listed one by one.
+are globs, so that later runs show without rewriting (columns that only they have, once it is written again); only where
+a glob would stumble over a damaged file are the readable files listed one by one. `answers.QUESTION` is computed when
+it is asked; `kept.QUESTION` is read from the file that `aggregate` left, and is as old as that.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from benchbook.history.views import (
     question_texts,
     table_view,
 )
-from benchbook.results.paths import table_folder, writable
+from benchbook.results.paths import aggregate_folder, table_folder, writable
 from benchbook.results.schemas import TABLES
 from benchbook.results.store import PART
 from benchbook.results.whole import write_whole
+
+KEPT = "kept"
+"""The SQL schema of the answers as files."""
 
 
 def write_views(results: str | Path = "results") -> Path:
@@ -48,12 +52,27 @@ def views_text(folder: Path, sources: Sources) -> str:
     head = [
         "-- Benchbook's history as views; read it from the folder in which `benchbook` runs:",
         f"--     duckdb -init {folder.as_posix()}/history.sql",
-        "-- Tables: runs, trials, calls, responses, spans, scores, checks, events; questions: answers.latency ....",
+        "-- Tables: runs, trials, calls, responses, spans, scores, checks, events; questions: answers.latency ...,",
+        "-- and as the stage `aggregate` last answered them, with its plan's settings: kept.latency ....",
         *passed_over,
     ]
-    tables = [table_view(table, _source(folder, table, sources)) for table in TABLES]
+    empty = [table_view(table, None) for table in TABLES]
     answers = [answer_view(question) for question in in_order(question_texts())]
-    return "\n".join(["\n".join(head), *tables, metrics_view(), library(), answers_schema(), *answers])
+    filled = [table_view(table, _source(folder, table, sources)) for table in TABLES if sources.files(table)]
+    cache = "set parquet_metadata_cache = true;\n"
+    views = [*empty, metrics_view(), library(), answers_schema(), *answers, *filled, *_kept(folder)]
+    return "\n".join(["\n".join(head), cache, *views])
+
+
+def _kept(folder: Path) -> list[str]:
+    """Views over the answers that are there as files."""
+    files = {question: aggregate_folder(folder) / f"{question}.parquet" for question in question_texts()}
+    views = [
+        f"create or replace view {KEPT}.{question} as\n{from_files([path.as_posix()])};\n"
+        for question, path in files.items()
+        if path.is_file()
+    ]
+    return [f"create schema if not exists {KEPT};\n", *views] if views else []
 
 
 def _source(folder: Path, table: str, sources: Sources) -> str | None:
@@ -63,7 +82,8 @@ def _source(folder: Path, table: str, sources: Sources) -> str | None:
     under = table_folder(folder, table)
     if any(Path(damage.file).name == PART and Path(damage.file).is_relative_to(under) for damage in sources.damaged):
         return from_files((), [Path(path).as_posix() for path in files])
-    return from_pattern(f"{literal_path(under.as_posix())}/run_id=*/{PART}")
+    alike = all(part.current for part in sources.parts[table])
+    return from_pattern(f"{literal_path(under.as_posix())}/run_id=*/{PART}", alike=alike)
 
 
 def _named(results: Path) -> Path:

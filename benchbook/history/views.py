@@ -86,9 +86,9 @@ def from_files(alike: Collection[str], others: Collection[str] = ()) -> str | No
     return "\nunion all by name\n".join(parts) or None
 
 
-def from_pattern(pattern: str) -> str:
-    """Every file that the pattern names, whatever its columns, as SQL."""
-    return f"from read_parquet({quoted(pattern)}, union_by_name = true, hive_partitioning = false)"
+def from_pattern(pattern: str, *, alike: bool) -> str:
+    """Every file that the pattern names, as SQL; alike: they have one schema, and only the first is opened to bind."""
+    return f"from read_parquet({quoted(pattern)}, union_by_name = {str(not alike).lower()}, hive_partitioning = false)"
 
 
 def metrics_view() -> str:

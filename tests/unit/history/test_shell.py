@@ -10,17 +10,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchbook.history import ask, ask_tables, questions, write_views
+from benchbook.history import ask, ask_tables, keep_answers, questions, write_views
 from tests.spec.sql.stored import Stored, generated, run_row, trial_row, write_part
 
 
 def test_it_says_what_ask_says(tmp_path: Path) -> None:
     results = generated(5).write(tmp_path / "results")
+    keep_answers(results)
     with duckdb.connect() as con:
         con.execute(write_views(results).read_text())
         con.execute("set TimeZone = 'UTC'")
         for question, table in ask_tables(tuple(questions()), results).items():
             assert con.sql(f"select * from answers.{question}").to_arrow_table().equals(table), question
+            assert con.sql(f"select * from kept.{question}").to_arrow_table().equals(table), question
         con.execute("set variable slos = map {'e2e_ms': 40}; set variable confidence = 0.9")
         good = con.execute("select good, good_share_low from answers.goodput").fetchall()
     wanted = ask("goodput", results, slos={"e2e_ms": 40.0}, confidence=0.9)
