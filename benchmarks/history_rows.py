@@ -424,7 +424,7 @@ def _run(run: Made, trials: Columns) -> Columns:
         "started_at": at, "ended_at": at + timedelta(seconds=wall_s), "status": "finished",
         "verdict": "INVALID" if run.number % 41 == 0 else "DEGRADED" if run.number % 6 == 0 else "VALID",
         "reasons": ["some calls were slow to start"] if run.number % 6 == 0 else [],
-        "reason_codes": [{"code": "lag", "severity": "DEGRADED", "value": 2.0, "threshold": 1.0}] * (run.number % 6 == 0),
+        "reason_codes": [{"code": "lag", "severity": "DEGRADED", "value": 2.0}] * (run.number % 6 == 0),
         "planned": len(trials["trial_id"]), "succeeded": counts.get("success", 0), "failed": counts.get("failure", 0),
         "timed_out": counts.get("timeout", 0), "skipped": counts.get("skipped", 0), "not_started": 0,
         "achieved_per_s": len(trials["trial_id"]) / wall_s, "wall_s": wall_s, "cost_usd": 1.5, "sessions": 1,
@@ -433,7 +433,8 @@ def _run(run: Made, trials: Columns) -> Columns:
         "versions": [("benchbook", f"0.{run.number // 200}.0"), ("python", "3.13.5")],
         "host_fingerprint": [("cpu", "8 cores"), ("kernel", "6.12")], "harness_loop_lag_p99_ms": 0.8,
         "calibration_ttft_bias_ms": 0.05, "calibration_ttft_u_ms": 0.02, "plan": json.dumps(plan),
-        "store_params": json.dumps({"max_failure_share": 0.1}), "journal_hash": run.run_id, "schema_version": SCHEMA_VERSION,
+        "store_params": json.dumps({"max_failure_share": 0.1}), "journal_hash": run.run_id,
+        "schema_version": SCHEMA_VERSION,
     }  # fmt: skip
     if run.number % 100 < 5:
         facts |= {"sweep_id": f"sweep-{run.number // 100}", "sweep_axis": "concurrency",
