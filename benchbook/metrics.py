@@ -40,3 +40,19 @@ LATENCY_METRICS = (
     "schedule_lag_ms",
 )
 """The metrics of a trial that latency tables hold, in their order."""
+
+AGENT_METRICS = ("wall_ms", "model_ms", "tool_ms", "orchestration_ms")
+"""The parts of an agents' trial that comparisons and histories hold, the whole first."""
+
+COMPARED_P95 = ("ttft_ms", "e2e_ms", "response_ms", "wall_ms")
+"""The metrics whose p95 is compared beside their median, as `METRIC:p95`."""
+
+COMPARED = (
+    *LATENCY_METRICS,
+    *AGENT_METRICS,
+    *(f"{metric}:p95" for metric in COMPARED_P95),
+    "score",
+    "failure_share",
+    "cost_usd",
+)
+"""What two sides can be compared in."""

@@ -1,7 +1,7 @@
 """The terminal door. One verb, one file, one line in `VERBS`; each parses, calls one library function, presents.
 
-Exit codes: 0 done; 1 the run has failures beyond its threshold; 2 bad input; 130 interrupted. A user's error is
-one line on stderr. Imports are late, so that `--help` answers at once.
+Exit codes: 0 done; 1 the run has failures beyond its threshold; 2 bad input; 3 not what was required (a run that is
+not VALID, a comparison that got worse); 4 it can't be told; 130 interrupted. A user's error is one line on stderr. Imports are late, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "show": ("benchbook.cli.show", "Show one run: verdict, targets, failures, checks."),
     "history": ("benchbook.cli.history", "Latency of every run and target; ask a stored question; merge histories."),
     "sql": ("benchbook.cli.sql", "Ask the history in SQL (DuckDB)."),
-    "compare": ("benchbook.cli.compare", "Compare two runs, paired by test case."),
+    "compare": (
+        "benchbook.cli.compare",
+        "Compare two sides, paired by test case: changed, equivalent, or not to be told.",
+    ),
     "definitions": ("benchbook.cli.definitions", "Show one run as other tools would print it."),
     "export": ("benchbook.cli.export", "Write a run's trials as JSON, CSV or Parquet."),
     "sweep": ("benchbook.cli.sweep", "Run a plan under one load after another; where does more load stop paying?"),

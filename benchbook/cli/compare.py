@@ -2,106 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchbook.cli.options import json_option, results_option
 
+if TYPE_CHECKING:
+    from benchbook.history.rules import Rules
+
 _EPILOG = """\b
 Examples:
   benchbook compare latest~1 latest
-  benchbook compare 20261121T08 20261122T08 --all
+  benchbook compare 'latest target=a' 'latest target=b'
+  benchbook compare 'target=a until=2026-10-31' 'target=a since=2026-11-01'
+  benchbook compare v1.2 HEAD --gate e2e_ms,e2e_ms:p95,score
+  benchbook compare rev=main latest --markdown
   benchbook compare latest~1 latest --json
-The ratio is B over A: 1.10 says that B's median is 10 % higher. One run a side is no evidence of a lasting
-change, however narrow the interval: runs differ from day to day. Runs that asked different things are not
-compared: exit code 2."""
-
-_MAIN = ("ttft_ms", "e2e_ms", "response_ms", "decode_ms_per_token")
-Row = Mapping[str, Any]
+\b
+A side is a run (an id, the start of one, latest, latest~1), a git revision, or KEY=VALUE words that narrow all runs:
+target, workload, since, until, last, plan, workload_hash, rev, dvc, host, sweep.
+\b
+CHANGED    the interval is clear of no change, the change is beyond the margin, and runs are known to differ by less
+EQUIVALENT the interval lies inside the margin
+CANNOT TELL neither, with how many more runs it would take. One run a side, with no other stored, is never CHANGED.
+\b
+Exit codes: 0 no gated metric got worse; 2 nothing to compare, or unlike workloads; 3 a gated metric got worse;
+4 cannot tell. Next: `benchbook history` for every run, `benchbook sql` for anything else."""
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("a")
 @click.argument("b")
-@click.option("--all", "every", is_flag=True, help="Every latency metric, not only the main ones.")
+@click.option(
+    "--gate",
+    metavar="METRIC,...",
+    help="Metrics that decide the exit code: e2e_ms, e2e_ms:p95, score.  [default: the main ones that are there]",
+)
+@click.option("--margin", type=click.FloatRange(0, min_open=True), help="Smallest share of a median that matters.")
+@click.option("--margin-p95", type=click.FloatRange(0, min_open=True), help="The same of a p95.")
+@click.option(
+    "--margin-share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="The same of scores and failure shares: 0.03 are 3 points.",
+)
+@click.option("--all", "every", is_flag=True, help="Every metric, not only the main ones.")
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @results_option
 @json_option
 def command(**chosen: Any) -> int:
-    """Compare two runs, paired by test case: the ratio of medians with its interval."""
-    from pathlib import Path
-
+    """Compare two sides, paired by test case: what changed, by how much, and how sure one can be."""
     from benchbook.cli.output import note, print_json
-    from benchbook.errors import EXIT_BAD_INPUT, EXIT_DONE, UserError
-    from benchbook.history import compare_runs
-    from benchbook.results import journal
+    from benchbook.history.comparing import compare_sides
+    from benchbook.history.selecting import select_side
+    from benchbook.reports.comparison import as_json, as_markdown, notes, print_comparison, retried
 
-    first, second = (journal.find_run(Path(chosen["results"]), chosen[side]) for side in ("a", "b"))
-    rows = compare_runs(chosen["results"], first, second)
-    unlike = next((row["refused"] for row in rows if str(row["refused"]).startswith("unlike")), None)
+    sides = [select_side(chosen["results"], chosen[side]) for side in ("a", "b")]
+    newest = max(run_id for side in sides for run_id in side.runs)
+    compared = compare_sides(chosen["results"], sides[0], sides[1], _rules(newest, chosen))
     if chosen["as_json"]:
-        print_json({"a": first, "b": second, "rows": rows})
-        return EXIT_BAD_INPUT if unlike else EXIT_DONE
-    if unlike:
-        raise UserError(f"{first} and {second}", unlike, "compare runs of one plan, see `benchbook runs`")
-    _print(first, second, rows, every=chosen["every"])
-    for line in _retried(chosen["results"], first, second):
-        note(line)
-    return EXIT_DONE
+        print_json(as_json(compared))
+    elif chosen["markdown"]:
+        click.echo(as_markdown(compared))
+    else:
+        print_comparison(compared, every=chosen["every"])
+        for line in (*notes(compared), *retried(chosen["results"], compared)):
+            note(line)
+    return compared.exit_code
 
 
-def _telling(row: Row, *, every: bool) -> bool:
-    """Whether there is something to say: a metric that neither run has (say, of answers not streamed) is left out."""
-    return (every or row["metric"] in _MAIN) and bool(row["n_a"] or row["n_b"])
+def _rules(run_id: str, chosen: dict[str, Any]) -> Rules:
+    """Those of the newest run's plan, changed by the options. Raises UserError for a gate of no metric."""
+    from dataclasses import replace
 
+    from benchbook.config.gates import gated_metrics
+    from benchbook.errors import UserError
+    from benchbook.history.rules import planned_rules
 
-def _print(first: str, second: str, rows: Sequence[Row], *, every: bool) -> None:
-    from benchbook.cli.output import note, print_table
-
-    columns = ("target", "metric", "cases", "B / A", "interval", "points to", "verdict")
-    print_table(f"A {first}\nB {second}", columns, [_line(row) for row in rows if _telling(row, every=every)])
-    click.echo("paired by test case, medians of measured trials that succeeded, 95 % intervals; of these prompts only")
-    for line in dict.fromkeys(line for row in rows for line in _reservations(row)):
-        note(line)
-
-
-def _retried(results: str, first: str, second: str) -> Iterator[str]:
-    """Per target that retried in either run: how much, because only response_ms holds retries and waits."""
-    from benchbook.history import ask
-    from benchbook.reports.words import share
-
-    shares: dict[str, dict[str, float]] = {}
-    for row in ask("attempts", results, runs=(first, second)):
-        key = row["target"] if row["workload"] == "api" else f"{row['target']} ({row['workload']})"
-        shares.setdefault(key, {})[row["run_id"]] = row["retried_share"]
-    for target, of_run in shares.items():
-        if any(of_run.values()):
-            said = f"{share(of_run.get(first))} and {share(of_run.get(second))} of the trials of A and B were retried"
-            yield f"{target}: {said}; response_ms holds all of that, the others are of the last attempt"
-
-
-def _line(row: Row) -> list[Any]:
-    known = row["ratio"] is not None
-    return [
-        row["target"],
-        row["metric"],
-        row["cases"],
-        f"{row['ratio']:.3f}" if known else None,
-        f"{row['low']:.3f} to {row['high']:.3f}" if known else None,
-        row["sense"] if row["word"].startswith("CANNOT TELL") else None,
-        row["word"],
-    ]
-
-
-def _reservations(row: Row) -> Iterator[str]:
-    """What a reader must know beside the ratios."""
-    for side in ("a", "b"):
-        if row[f"verdict_{side}"] != "VALID":
-            yield f"run {row[f'run_{side}']} is {row[f'verdict_{side}']}: see `benchbook show {row[f'run_{side}']}`"
-    shares = (row["failure_share_a"], row["failure_share_b"])
-    if any(shares):
-        said = " and ".join("unknown" if share is None else f"{share:.1%}" for share in shares)
-        yield f"{row['target']}: {said} of the trials of A and B failed, and no latency here speaks of them"
-    if row["only_a"] or row["only_b"]:
-        yield f"{row['target']}: {row['only_a']} cases only in A and {row['only_b']} only in B are left out"
+    rules = planned_rules(chosen["results"], run_id)
+    said = {"median": chosen["margin"], "p95": chosen["margin_p95"], "share": chosen["margin_share"]}
+    margins = replace(rules.margins, **{name: value for name, value in said.items() if value is not None})
+    if chosen["gate"] is None:
+        return replace(rules, margins=margins)
+    try:
+        return replace(rules, margins=margins, gate=gated_metrics(chosen["gate"].split(",")) or None)
+    except ValueError as error:
+        raise UserError("--gate", str(error)) from None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from benchbook.config.approvals import Approver
+from benchbook.config.gates import gated_metrics
 from benchbook.config.limits import VerdictSpec
 from benchbook.config.loads import ClosedLoad, LoadSpec, Section, Think, is_open
 from benchbook.config.slos import trial_limits
@@ -188,6 +189,10 @@ class StoreSection(Section):
 class AggregateSection(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1)
     slos: Annotated[dict[str, float], BeforeValidator(trial_limits)] = Field(default_factory=dict)
+    margin_median: float = Field(0.05, gt=0)
+    margin_p95: float = Field(0.10, gt=0)
+    margin_share: float = Field(0.03, gt=0, lt=1)
+    gate: Annotated[tuple[str, ...], AfterValidator(gated_metrics)] = ()
 
 
 class ReportSection(Section):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +71,20 @@ def run_row(results: str | Path, run_id: str) -> dict[str, Any]:
 
 def select(results: Path, sql: str, *, runs: Collection[str] | None = None) -> list[dict[str, Any]]:
     """Rows of a query of the library's own, over the tables that it names."""
+    return select_many(results, (sql,), runs=runs)[0]
 
-    def attempt(scope: Scope) -> tuple[list[str], list[tuple[Any, ...]]]:
+
+def select_many(
+    results: Path, texts: Sequence[str], *, runs: Collection[str] | None = None
+) -> list[list[dict[str, Any]]]:
+    """The rows of each of several queries to one and the same history, as `select`."""
+
+    def attempt(scope: Scope) -> list[tuple[list[str], list[tuple[Any, ...]]]]:
         with opened(results, scope) as con:
-            return rows_of(con, sql)
+            return [rows_of(con, sql) for sql in texts]
 
-    names, rows = stumbling(results, Scope(tables_in(sql), runs), attempt)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    found = stumbling(results, Scope(tables_in("\n".join(texts)), runs), attempt)
+    return [[dict(zip(names, row, strict=True)) for row in rows] for names, rows in found]
 
 
 def _answers(

@@ -192,25 +192,35 @@ def _workload_hash(spec: PlanSpec, targets: Mapping[str, Target], prompts: Mappi
 
     Target names, models, addresses, prices, seeds and repetitions are not in it: they are what is compared.
     """
-    asked = set()
-    for prompt in prompts.values():
-        for target in targets.values():
-            params = merged_params(prompt.dataset.defaults, target.params, prompt.case.config)
-            asked.add((prompt.rendered.prompt_sha256, repr(params), target.stream))
+    asked = {(p.rendered.prompt_sha256, *_manner(p, t)) for p in prompts.values() for t in targets.values()}
+    return digest({"asked": sorted(asked), **circumstances(spec)})
+
+
+def asked_of(plan: Plan, target: str) -> dict[str, set[tuple[str, bool]]]:
+    """Hash of a rendered prompt -> the parameters and the streaming that this target is asked it with."""
+    found: dict[str, set[tuple[str, bool]]] = {}
+    for prompt in plan.prompts.values():
+        found.setdefault(prompt.rendered.prompt_sha256, set()).add(_manner(prompt, plan.targets[target]))
+    return found
+
+
+def circumstances(spec: PlanSpec) -> dict[str, Any]:
+    """What the workload hash covers beside what is asked: how and under which load it is asked."""
     execute = spec.execute
     breaker = {} if execute.breaker is None else {"breaker": execute.breaker.model_dump(mode="json")}
     teams = {"teams": spec.team_hashes()} if spec.teams else {}
-    return digest(
-        {
-            "asked": sorted(asked),
-            "workloads": sorted(execute.workloads),
-            "load": execute.load.model_dump(mode="json"),
-            "delay_s": execute.delay_s,
-            **breaker,
-            **teams,
-            **_pacing(spec),
-        }
-    )
+    return {
+        "workloads": sorted(execute.workloads),
+        "load": execute.load.model_dump(mode="json"),
+        "delay_s": execute.delay_s,
+        **breaker,
+        **teams,
+        **_pacing(spec),
+    }
+
+
+def _manner(prompt: Prompt, target: Target) -> tuple[str, bool]:
+    return repr(merged_params(prompt.dataset.defaults, target.params, prompt.case.config)), target.stream
 
 
 def _pacing(spec: PlanSpec) -> dict[str, Any]:

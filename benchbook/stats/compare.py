@@ -1,23 +1,15 @@
-"""Two runs over the same prompts, paired by test case: a ratio, its interval, and what may be said of it.
+"""What a comparison stands on: resampled prompts, flipped signs, ranks, discordant pairs. Pure, seeded by the caller.
 
-A case's number on a side is the median of its trials. The ratio is b / a: the exponential of the mean, over the cases
-that both sides have, of the difference of log medians, so that swapping the sides inverts it. The case (the prompt) is
-the cluster: whole cases are resampled, never single trials, and signs are flipped case by case.
-
-Nothing here can say CHANGED. That takes the spread between runs, and these numbers hold one run a side: two runs of an
-unchanged service differ by more than their trials' own scatter suggests. EQUIVALENT within a margin is sayable when
-the whole interval lies inside it; else the word is CANNOT TELL.
+The case (the prompt) is the cluster: whole cases are resampled, never single trials, and signs are flipped case by
+case. Mirrored input gives the exact mirror image: swapping the sides of a comparison inverts it to the bit.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from benchbook.metrics import METRIC_DIRECTION
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,75 +18,18 @@ if TYPE_CHECKING:
 CASES_NEEDED = 6
 """With C cases a sign flip has 2^C outcomes; 6 is the first C whose smallest two-sided p, 2 / 64, is below 0.05."""
 
-MARGIN = 0.05
-"""A median that moves by less than this share is called equivalent."""
-
 _ENUMERABLE = 13
 _MOST_DRAWS = 20_000_000
 _BATCH_DRAWS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """b against a. `ratio`, `low`, `high` are b / a; all numbers are None when `refused` says why.
+class Discordant:
+    """Cases that one side alone solved, and McNemar's exact two-sided p; 1 where there is none."""
 
-    cases: pairs used; only_a, only_b: cases that have no partner; p: sign-flip permutation, two-sided, never 0;
-    cliffs_delta: P(b > a) - P(b < a) within a case, averaged over cases, so -1 when every b lies below every a.
-    """
-
-    cases: int
     only_a: int
     only_b: int
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    cliffs_delta: float | None = None
-    refused: str | None = None
-
-
-Values = Mapping[Any, Sequence[float]]
-"""Test case -> the metric of each of its trials, in any order."""
-
-
-def compare(a: Values, b: Values, rng: np.random.Generator, *, confidence: float = 0.95) -> Comparison:
-    """Compare two sides case by case; refused with fewer than CASES_NEEDED pairs or a value that has no logarithm."""
-    sides = [{case: values for case, values in side.items() if values} for side in (a, b)]
-    paired = [case for case in sides[0] if case in sides[1]]
-    counts = (len(paired), len(sides[0]) - len(paired), len(sides[1]) - len(paired))
-    if len(paired) < CASES_NEEDED:
-        return Comparison(*counts, refused=f"needs {CASES_NEEDED} paired cases, has {len(paired)}")
-    medians = [[statistics.median(side[case]) for case in paired] for side in sides]
-    if min(map(min, medians)) <= 0:
-        return Comparison(*counts, refused="a median is 0 or less, and a ratio needs more")
-    logs = [math.log(of_b) - math.log(of_a) for of_a, of_b in zip(*medians, strict=True)]
-    mean = math.fsum(logs) / len(logs)
-    low, high = cluster_interval(logs, rng, confidence=confidence)
-    return Comparison(
-        *counts,
-        ratio=math.exp(mean),
-        low=math.exp(min(low, mean)),
-        high=math.exp(max(high, mean)),
-        p=sign_flip_p(logs, rng),
-        cliffs_delta=math.fsum(cliffs_delta(sides[0][case], sides[1][case]) for case in paired) / len(paired),
-    )
-
-
-def word(comparison: Comparison, *, margin: float = MARGIN) -> str:
-    """What one run a side allows: `EQUIVALENT within 5 %` or `CANNOT TELL: ` and why. Never CHANGED."""
-    if comparison.refused or comparison.low is None or comparison.high is None:
-        return f"CANNOT TELL: {comparison.refused or 'no interval'}"
-    if 1 / (1 + margin) < comparison.low and comparison.high < 1 + margin:
-        return f"EQUIVALENT within {margin * 100:g} %"
-    return "CANNOT TELL: one run a side"
-
-
-def sense(metric: str, comparison: Comparison) -> str | None:
-    """Whether b is `better` or `worse` on these prompts by the metric's direction; None where the interval holds 1."""
-    low, high = comparison.low, comparison.high
-    if low is None or high is None or low <= 1 <= high:
-        return None
-    return "better" if (METRIC_DIRECTION[metric] == "higher") == (low > 1) else "worse"
+    p: float
 
 
 def cluster_interval(
@@ -106,15 +41,21 @@ def cluster_interval(
     percentiles are moved out to where a normal of the bootstrap's spread reaches t (C - 1) of the sample's spread.
     """
     import numpy as np
-    from scipy.special import ndtr, stdtrit
 
     of = np.asarray(differences, dtype=float)
     size = len(of)
-    reach = stdtrit(size - 1, (1 + confidence) / 2) * math.sqrt(size / (size - 1))
-    tail = float(ndtr(-reach))
     means = _batched(of, lambda rows: of[rng.integers(0, size, (rows, size))].mean(axis=1))
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    return outer(means, cases=size, confidence=confidence)
+
+
+def outer(draws: NDArray[np.float64], *, cases: int, confidence: float) -> tuple[float, float]:
+    """The two percentiles of resampled values that an interval over so many cases runs between."""
+    import numpy as np
+    from scipy.special import ndtr, stdtrit
+
+    reach = stdtrit(cases - 1, (1 + confidence) / 2) * math.sqrt(cases / (cases - 1))
+    tail = float(ndtr(-reach))
+    return float(np.quantile(draws, tail)), -float(np.quantile(-draws, tail))
 
 
 def sign_flip_p(differences: Sequence[float], rng: np.random.Generator) -> float:
@@ -142,6 +83,18 @@ def cliffs_delta(a: Sequence[float], b: Sequence[float]) -> float:
     below = np.searchsorted(ordered, b, side="left").sum()
     above = (len(ordered) - np.searchsorted(ordered, b, side="right")).sum()
     return float(below - above) / (len(a) * len(b))
+
+
+def mcnemar(a: Sequence[bool], b: Sequence[bool]) -> Discordant:
+    """Paired cases, solved or not on either side; the exact test (McNemar 1947) looks at those that differ."""
+    only_a = sum(of_a and not of_b for of_a, of_b in zip(a, b, strict=True))
+    only_b = sum(of_b and not of_a for of_a, of_b in zip(a, b, strict=True))
+    if only_a + only_b == 0:
+        return Discordant(0, 0, 1.0)
+    from statsmodels.stats.contingency_tables import mcnemar as exact
+
+    found = exact([[0, only_a], [only_b, 0]], exact=True)
+    return Discordant(only_a, only_b, min(1.0, float(found.pvalue)))
 
 
 def _batched(of: NDArray[np.float64], draw: Callable[[int], NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -183,42 +183,49 @@ def test_wrong_sql_is_one_line(cli: Cli, pair: Any, query: str, says: str) -> No
 
 def test_a_slower_run_is_worse_and_its_ratio_above_one(cli: Cli, pair: Any) -> None:
     first, second, _ = pair.run_ids()
-    compared = cli("compare", first, second, "--results", pair.results, "--json").json
-    by_metric = {row["metric"]: row for row in compared["rows"]}
-    ttft = by_metric["ttft_ms"]
-    assert (compared["a"], compared["b"], ttft["sense"], ttft["better"]) == (first, second, "worse", "lower")
+    done = cli("compare", first, second, "--results", pair.results, "--json")
+    compared = done.json
+    ttft = next(row for row in compared["rows"] if row["metric"] == "ttft_ms" and row["statistic"] == "median")
+    assert (compared["a"]["runs"], compared["b"]["runs"]) == ([first], [second])
+    assert (ttft["sense"], ttft["better"]) == ("worse", "lower")
     assert 1 < ttft["low"] < ttft["ratio"] < ttft["high"]
-    back = cli("compare", second, first, "--results", pair.results, "--json").json
-    other = next(row for row in back["rows"] if row["metric"] == "ttft_ms")
-    assert other["sense"] == "better"
-    assert other["ratio"] == pytest.approx(1 / ttft["ratio"])
+    assert compared["exit_code"] == done.code == 4
+    assert compared["answer"].startswith("CANNOT TELL: of ")
 
 
 def test_no_comparison_of_two_runs_claims_a_change(cli: Cli, pair: Any) -> None:
     done = cli("compare", "latest~2", "latest~1", "--results", pair.results)
-    assert done.code == 0
+    assert done.code == 4
+    assert done.lines[0].startswith("CANNOT TELL: ")
     line = next(line for line in done.lines if " ttft_ms " in line)
-    assert "worse" in line
-    assert "CANNOT TELL: one run a side" in line
+    assert "points to worse" in line
+    assert "CANNOT TELL: one run a side" in done.out
     assert "CHANGED" not in done.out
-    assert "of these prompts only" in done.out
-    metrics = [line.split()[1] for line in done.lines if line.startswith("openai-sim")]
-    assert metrics == ["ttft_ms", "e2e_ms", "response_ms", "decode_ms_per_token"]
+    assert "of these runs alone" in done.out
     every = cli("compare", "latest~2", "latest~1", "--results", pair.results, "--all")
-    assert [line.split()[1] for line in every.lines if line.startswith("openai-sim")] == list(LATENCY_METRICS)
+    assert {line.split()[1].strip("()") for line in every.lines if line.startswith("openai-sim")} >= set(
+        LATENCY_METRICS
+    )
+    gated = cli("compare", "latest~2", "latest~1", "--results", pair.results, "--gate", "score", "--markdown")
+    assert gated.lines[0].startswith("**CANNOT TELL**: of 1 gated metrics")
+    assert gated.lines[7].split(" | ")[1] == "score"
+    assert "</details>" in gated.lines[-1]
 
 
 def test_runs_that_asked_different_things_are_not_compared(cli: Cli, pair: Any) -> None:
-    refused(cli("compare", "latest~1", "latest", "--results", pair.results), "unlike workloads")
-    done = cli("compare", "latest~1", "latest", "--results", pair.results, "--json")
-    assert done.code == 2
-    assert {row["ratio"] for row in done.json["rows"]} == {None}
+    for form in ((), ("--json",)):
+        done = cli("compare", "latest~1", "latest", "--results", pair.results, *form)
+        refused(done, "unlike workloads", "no prompt is asked by both with the same parameters")
+    refused(cli("compare", "latest", "latest", "--results", pair.results), "is on both sides")
+    refused(cli("compare", "latest~2", "latest~1", "--results", pair.results, "--gate", "speed"), "'speed' is not")
 
 
 def test_what_failed_is_said_beside_a_comparison(cli: Cli, troubled: Any) -> None:
-    done = cli("compare", "latest", "latest", "--results", troubled.results)
-    assert done.code == 0
-    assert "anthropic-sim: 100.0% and 100.0% of the trials of A and B failed" in done.err
+    sides = ("latest target=anthropic-sim", "latest target=openai-sim")
+    done = cli("compare", *sides, "--results", troubled.results, "--gate", "failure_share")
+    assert done.code == 4
+    assert "100 % and 0 % of the trials of A and B failed" in done.err
+    assert "B has no value of it" not in done.out
     assert "is DEGRADED" in done.err
     assert "needs 6 paired cases, has 3" in done.out
 
