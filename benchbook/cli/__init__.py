@@ -1,7 +1,8 @@
 """The terminal door. One verb, one file, one line in `VERBS`; each parses, calls one library function, presents.
 
 Exit codes: 0 done; 1 the run has failures beyond its threshold; 2 bad input; 3 not what was required (a run that is
-not VALID, a comparison that got worse); 4 it can't be told; 130 interrupted. A user's error is one line on stderr. Imports are late, so that `--help` answers at once.
+not VALID, a comparison that got worse); 4 it can't be told; 130 interrupted. A user's error is one line on stderr.
+Imports are late, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "sql": ("benchbook.cli.sql", "Ask the history in SQL (DuckDB)."),
     "compare": (
         "benchbook.cli.compare",
-        "Compare two sides, paired by test case: changed, equivalent, or not to be told.",
+        "Compare two sides, paired by test case: did it change, and how sure?",
     ),
     "definitions": ("benchbook.cli.definitions", "Show one run as other tools would print it."),
     "export": ("benchbook.cli.export", "Write a run's trials as JSON, CSV or Parquet."),
