@@ -16,8 +16,8 @@ from typing import Any
 
 from benchbook.errors import UnknownRunError, UserError
 from benchbook.history.comparable import Paired, paired
-from benchbook.history.evidence import Evidence
 from benchbook.history.differing import SERVED, differences
+from benchbook.history.evidence import Evidence
 from benchbook.history.questions import select_many
 from benchbook.history.rules import GATED, Rules
 from benchbook.history.selecting import Side
