@@ -7,7 +7,7 @@ from typing import Any
 from benchbook import __version__
 from benchbook.reports import agents, attempts, words
 from benchbook.reports.gather import Row, RunView
-from benchbook.reports.plots import distribution
+from benchbook.reports.plots import distribution, inline
 
 CURVES = {
     "ttft_ms": "Time to first token",
@@ -23,7 +23,6 @@ _SPLIT_COLOURS = ("#2b6cb0", "#2f855a", "#b83280", "#d69e2e", "#cbd5db")
 def page(view: RunView) -> str:
     """The report of one run as an HTML text that needs no other file and no network."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("benchbook.reports", "templates"),
@@ -34,7 +33,10 @@ def page(view: RunView) -> str:
     )
     targets = list(dict.fromkeys(str(row["target"]) for row in view.targets))
     several = len({row["workload"] for row in view.plain}) > 1
-    drawn = ((metric, distribution(view.curves, metric, targets)) for metric in CURVES)
+    names = {(row["target"], row["workload"]): f"{row['target']} ({row['workload']})" for row in view.targets}
+    if len({row["workload"] for row in view.targets}) <= 1:
+        names = {key: str(key[0]) for key in names}
+    drawn = ((metric, distribution.draw(view.curves, metric, names, view.confidence)) for metric in CURVES)
     facts: dict[str, Any] = {
         "view": view,
         "words": words,
@@ -44,8 +46,7 @@ def page(view: RunView) -> str:
         "split": list(zip(agents.SPLIT.values(), agents.HEADINGS.values(), _SPLIT_COLOURS, strict=True)),
         "passes": agents.passes,
         "version": __version__,
-        # our own drawing; target names inside it were escaped by matplotlib's SVG writer
-        "curves": [(CURVES[metric], Markup(svg)) for metric, svg in drawn if svg],  # noqa: S704
+        "curves": [(CURVES[metric], inline(figure, CURVES[metric])) for metric, figure in drawn if figure],
         "score_rows": _score_rows(view),
         "targets": targets,
         "named": lambda row: f"{row['target']} ({row['workload']})" if several else row["target"],
