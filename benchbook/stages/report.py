@@ -9,7 +9,8 @@ from pathlib import Path
 
 from benchbook.reports import export
 from benchbook.reports.gather import gather
-from benchbook.reports.html import page
+from benchbook.reports.pages.extras import more
+from benchbook.reports.pages.run import page
 from benchbook.results.paths import report_folder, writable
 from benchbook.results.runs import find_run
 from benchbook.results.store import read_table
@@ -30,7 +31,7 @@ def report(job: Job, run_id: str | None = None) -> Reported:
             if kind == "html":
                 files[kind] = str(folder / "report.html")
                 view = gather(results, run_id, slos=spec.aggregate.slos, confidence=spec.aggregate.confidence)
-                write_whole(folder / "report.html", page(view).encode())
+                write_whole(folder / "report.html", page(view, more(results, view)).encode())
             elif kind != "console":
                 files[kind] = str(folder / f"trials.{kind}")
                 table, _ = read_table(results, "trials", [run_id])

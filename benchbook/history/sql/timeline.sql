@@ -1,7 +1,7 @@
 -- One row per span of the trials whose id starts with the setting trial, in order of start; a trial without spans has one.
 --
--- starts_ms counts from the trial's start; attempt, ttft_ms and tokens are those of the span's call. Without the setting
--- there is no row.
+-- The setting may name several trials, with commas between; without it there is no row. starts_ms counts from the trial's
+-- start; attempt, ttft_ms and tokens are those of the span's call.
 select
     t.run_id, t.trial_id, t.target, t.workload, t.team, t.dataset, t.test_id, t.repetition, t.phase,
     t.status as trial_status, t.error_kind, t.error_message, t.score, t.end_state, t.started_ns as trial_started_ns,
@@ -15,5 +15,6 @@ select
 from trials as t
 left join spans as s using (run_id, trial_id)
 left join calls as c on c.run_id = s.run_id and c.trial_id = s.trial_id and c.call_id = s.call_id
-where starts_with(t.trial_id, getvariable('trial')::varchar)
+where len(list_filter(
+    string_split(getvariable('trial')::varchar, ','), lambda start: starts_with(t.trial_id, start))) > 0
 order by t.run_id, t.trial_id, s.started_ns, s.ended_ns desc, s.span_id

@@ -11,7 +11,7 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -30,10 +30,12 @@ _VARIABLES = {
     BAD: "var(--bad)",
 }
 """Literal colour -> the page's own. `--s4` and `--ink` are one colour in light and in dark."""
-_SIZE = (4.5, 2.9)
+_SIZE = (4.0, 2.75)
 _LONGEST_NAME = 34
+_DECADES = 200.0
+"""A logarithmic axis that spans less than this has ticks at 2 and 5 too."""
 _STYLE = {
-    "font.size": 8.5,
+    "font.size": 9,
     "axes.facecolor": "none",
     "axes.labelcolor": SOFT,
     "axes.edgecolor": SOFT,
@@ -44,13 +46,14 @@ _STYLE = {
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
     "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
     "svg.fonttype": "none",
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
     "lines.markersize": 4.5,
-    "legend.fontsize": 8,
+    "legend.fontsize": 8.5,
     "hatch.linewidth": 0.6,
 }
 
@@ -67,6 +70,22 @@ def series(index: int) -> Series:
     """The look of the target at this place in the order of the run."""
     place = index % len(COLOURS)
     return Series(COLOURS[place], _LINES[(place + index // len(COLOURS)) % len(_LINES)], _MARKERS[place])
+
+
+def looks(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Series]:
+    """The look of each (target, workload): a colour a target, the same as where workloads are not told apart, dashes a
+    workload where there are several, a marker of its own."""
+    keys = list(names)
+    targets = list(dict.fromkeys(target for target, _ in keys))
+    workloads = list(dict.fromkeys(workload for _, workload in keys))
+    if len(workloads) <= 1:
+        return {key: series(targets.index(key[0])) for key in keys}
+    return {
+        key: Series(
+            series(targets.index(key[0])).colour, _LINES[workloads.index(key[1]) % len(_LINES)], series(place).marker
+        )
+        for place, key in enumerate(keys)
+    }
 
 
 def short(name: object) -> str:
@@ -119,8 +138,11 @@ def legend(figure: Any, lines: Sequence[Any], names: Sequence[object]) -> None:
 
 def plain_numbers(axis: Any) -> None:
     """`0.2`, `50`, `1,000` at an axis' ticks, whatever its scale."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    low, high = sorted(axis.get_view_interval())
+    if axis.get_scale() == "log" and 0 < low < high < _DECADES * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -41,23 +41,24 @@ def draw(points: Iterable[Row], metric: str, names: Names, confidence: float = 0
     for point in points:
         if point["metric"] == metric:
             curves.setdefault((point["target"], point["workload"]), []).append(point)
-    drawn = [(index, key) for index, key in enumerate(names) if key in curves]
+    looks = canvas.looks(names)
+    drawn = [key for key in names if key in curves]
     if not drawn:
         return None
     with canvas.drawing():
         figure, (axes,) = canvas.blank(f"distribution {metric}")
-        lines = [_curve(axes, curves[key], index) for index, key in drawn]
+        lines = [_curve(axes, curves[key], looks[key], place) for place, key in enumerate(drawn)]
         if len(drawn) <= _BANDS:
-            for index, key in drawn:
-                _band(axes, curves[key], index, confidence)
-        values = [point["value"] for _, key in drawn for point in curves[key]]
+            for key in drawn:
+                _band(axes, curves[key], looks[key].colour, confidence)
+        values = [point["value"] for key in drawn for point in curves[key]]
         if min(values) > 0 and max(values) / min(values) > _LOG_FROM:
             axes.set_xscale("log")
         canvas.plain_numbers(axes.xaxis)
         axes.set_xlabel(LABELS.get(metric, metric))
         axes.set_ylabel("% of attempted trials")
         axes.set_ylim(0, 102)
-        canvas.legend(figure, lines, [names[key] for _, key in drawn])
+        canvas.legend(figure, lines, [names[key] for key in drawn])
     return figure
 
 
@@ -74,8 +75,8 @@ def _steps(points: Sequence[Row]) -> tuple[list[float], list[float]]:
     )
 
 
-def _curve(axes: Any, points: Sequence[Row], index: int) -> Any:
-    colour, line, marker = canvas.series(index)
+def _curve(axes: Any, points: Sequence[Row], look: canvas.Series, place: int) -> Any:
+    colour, line, marker = look
     xs, ys = _steps(points)
     every = max(1, len(xs) // 6)
     (drawn,) = axes.step(
@@ -86,13 +87,13 @@ def _curve(axes: Any, points: Sequence[Row], index: int) -> Any:
         linestyle=line,
         linewidth=1.5,
         marker=marker,
-        markevery=(index % every, every),
+        markevery=(place % every, every),
     )
     return drawn
 
 
-def _band(axes: Any, points: Sequence[Row], index: int, confidence: float) -> None:
+def _band(axes: Any, points: Sequence[Row], colour: str, confidence: float) -> None:
     xs, ys = _steps(points)
     half = 100 * half_width(attempted(points[-1]), confidence)
     low, high = [max(0.0, y - half) for y in ys], [min(100.0, y + half) for y in ys]
-    axes.fill_between(xs, low, high, step="post", color=canvas.series(index).colour, alpha=0.13, linewidth=0)
+    axes.fill_between(xs, low, high, step="post", color=colour, alpha=0.13, linewidth=0)

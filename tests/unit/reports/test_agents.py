@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from benchbook.reports.agents import SPLIT, agents, bar, passes
 from benchbook.reports.console import print_summary, print_view
 from benchbook.reports.gather import RunView, gather
-from benchbook.reports.html import page
+from benchbook.reports.pages.run import page
 from tests.spec.sql.agents import agents_history
 
 RUN = {"planned": 192, "succeeded": 180, "failed": 12, "timed_out": 0, "skipped": 0, "not_started": 0, "wall_s": 12.0}
@@ -102,13 +102,15 @@ def test_pass_rates_say_their_k() -> None:
 
 def test_the_page_draws_the_split(view: RunView) -> None:
     html = page(view)
-    agents_part = html.split("<h2>Agents</h2>")[1].split("<h2>")[0]
-    rows = agents_part.split("<tr>")[2:]
-    assert len(rows) == 10
-    for row in rows:
-        widths = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', row)]
+    part = {
+        name: text.split("</section>")[0] for name, text in re.findall(r'(?s)<section id="(\w+)"(.*?</section>)', html)
+    }
+    bars = part["agents"].split('<div class="bar"')[1:]
+    assert len(bars) == 10
+    for bar_ in bars:
+        widths = [float(width) for width in re.findall(r"width:([\d.]+)%", bar_.split("</div>")[0])]
         assert sum(widths) == pytest.approx(100, abs=0.01)
-    assert "multi_agent" not in html.split("<h2>Targets</h2>")[1].split("<h2>")[0]
+    assert "multi_agent" not in part["targets"]
 
 
 def test_a_run_without_agents_has_no_table_of_them(tmp_path: Path) -> None:
@@ -117,5 +119,5 @@ def test_a_run_without_agents_has_no_table_of_them(tmp_path: Path) -> None:
     stored.rows["trials"] = [row for row in stored.rows["trials"] if row["workload"] == "api"]
     seen = gather(stored.write(tmp_path / "results"), "r1")
     assert seen.agents == ()
-    assert "<h2>Agents</h2>" not in page(seen)
+    assert '<section id="agents"' not in page(seen)
     assert "COLUMNS" not in os.environ

@@ -14,7 +14,7 @@ from benchbook.errors import UserError
 from benchbook.history import ask
 from benchbook.reports.attempts import attempt_lines, stall_lines, tried
 from benchbook.reports.gather import RunView, gather
-from benchbook.reports.html import page
+from benchbook.reports.pages.run import page
 from benchbook.reports.words import number, share
 from tests.spec.sql.streamed import streamed
 
@@ -66,7 +66,7 @@ def test_a_run_without_retries_says_nothing_of_them(view: RunView) -> None:
     still = [{**row, "throttled_attempts": 0} for row in view.throttling]
     quiet = RunView(**{name: getattr(view, name) for name in view.__slots__} | {"attempts": calm, "throttling": still})
     assert list(attempt_lines(quiet)) == []
-    assert "<h2>Attempts</h2>" not in page(quiet)
+    assert "<caption>Attempts</caption>" not in page(quiet)
 
 
 def test_stalls_are_said(view: RunView) -> None:
@@ -77,12 +77,12 @@ def test_stalls_are_said(view: RunView) -> None:
 
 def test_the_page_has_a_table_of_each(view: RunView) -> None:
     html = page(view)
-    assert "<h2>Attempts</h2>" in html
-    assert "<h2>Streams</h2>" in html
+    assert "<caption>Attempts</caption>" in html
+    assert "<caption>Gaps between chunks</caption>" in html
     for one in tried(view):
-        assert f"<td>{one.kept}</td>" in html
+        assert f">{one.kept}</td>" in html
     for row in view.chunk_gaps:
-        assert f"<td>{row['n']}</td>" in html
+        assert f">{row['n']:,}</td>" in html
 
 
 def test_each_attempt_of_a_trial_is_a_line(results: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchbook.reports.gather import RunView, gather
-from benchbook.reports.html import page
+from benchbook.reports.gather import gather
+from benchbook.reports.pages.extras import more
+from benchbook.reports.pages.run import page
 from tests.spec.sql.stored import Stored, generated, run_row, trial_row
 
 EVIL = "<script>alert('x')</script>"
@@ -38,13 +39,15 @@ def seen(html: str) -> Seen:
     return parser
 
 
-def view(tmp_path: Path, stored: Stored, run_id: str, **settings: Any) -> RunView:
-    return gather(stored.write(tmp_path), run_id, **settings)
+def made(results: Path, stored: Stored, run_id: str, **settings: Any) -> str:
+    """The page of a run of these rows."""
+    of_run = gather(stored.write(results), run_id, **settings)
+    return page(of_run, more(results, of_run))
 
 
 @pytest.fixture(scope="module")
 def page_of_a_run(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return page(view(tmp_path_factory.mktemp("generated"), generated(3), "r1"))
+    return made(tmp_path_factory.mktemp("generated"), generated(3), "r1")
 
 
 def hostile() -> Stored:
@@ -77,12 +80,14 @@ def hostile() -> Stored:
 
 
 def test_what_others_wrote_is_shown_and_never_obeyed(tmp_path: Path) -> None:
-    found = seen(page(view(tmp_path, hostile(), "r")))
-    assert not [tag for tag, _ in found.tags if tag in ("script", "img", "iframe", "link", "object")]
+    found = seen(made(tmp_path, hostile(), "r"))
+    assert not [tag for tag, _ in found.tags if tag in ("img", "iframe", "link", "object")]
+    assert [tag for tag, _ in found.tags].count("script") == 1  # ours
     assert not [name for _, attrs in found.tags for name in attrs if name.startswith("on")]
     text = "".join(found.text)
     assert text.count(EVIL) >= 10
     assert text.count(CLOSING) >= 4
+    assert EVIL not in "".join(part for part in found.text if "use strict" in part)
     assert "$a_" + EVIL in text
 
 
@@ -96,15 +101,17 @@ def test_nothing_is_fetched_from_anywhere(page_of_a_run: str) -> None:
 
 def test_every_target_stands_in_table_and_curves(page_of_a_run: str) -> None:
     found = seen(page_of_a_run)
-    assert [tag for tag, _ in found.tags].count("svg") == 4
-    for target in ("alpha", "beta"):
-        assert page_of_a_run.count(f">{target}<") >= 4  # the table, and the legends of curves
+    titles = re.findall(r"<figcaption>([^<]+)</figcaption>", page_of_a_run)
+    assert {"Time to first token", "Gaps between chunks", "Failures over the run"} <= {*titles}
+    assert len(titles) == [tag for tag, _ in found.tags].count("svg")
+    for name in ("alpha (api)", "alpha (chat)", "beta (api)"):
+        assert page_of_a_run.count(f">{name}<") >= 6  # the tables, and the legends of curves
 
 
 def test_numbers_on_the_page_are_those_of_the_history(tmp_path: Path) -> None:
-    of_run = view(tmp_path, generated(3), "r1", slos={"e2e_ms": 250.0}, confidence=0.99)
-    text = " ".join("".join(seen(page(of_run)).text).split())
-    row = of_run.targets[0]
+    settings: dict[str, Any] = {"slos": {"e2e_ms": 250.0}, "confidence": 0.99}
+    text = " ".join("".join(seen(made(tmp_path, generated(3), "r1", **settings)).text).split())
+    row = gather(tmp_path, "r1", **settings).targets[0]
     assert f"{row['ttft_ms_p50']:.0f}" in text
     assert f"{row['succeeded']} / {row['attempted']}" in text
     assert "distribution-free 99 % interval" in text
@@ -121,20 +128,21 @@ def test_a_run_without_any_success_still_has_a_page(tmp_path: Path) -> None:
     stored.rows["trials"].append(
         trial_row("r", 0, status="failure", error_kind="refused", error_message="no one there")
     )
-    html = page(view(tmp_path, stored, "r"))
+    html = made(tmp_path, stored, "r")
     assert "No measured trial succeeded" in html
     assert "no one there" in html
-    assert 'class="verdict INVALID"' in html
+    assert 'class="verdict bad"' in html
+    assert "INVALID" in html
 
 
 def test_a_run_that_nothing_was_measured_of_has_a_page(tmp_path: Path) -> None:
     stored = Stored()
     stored.rows["runs"].append(run_row("r", verdict="INVALID", reasons=["no trial was attempted"], started_at=None))
-    assert "no trial was attempted" in page(view(tmp_path, stored, "r"))
+    assert "no trial was attempted" in made(tmp_path, stored, "r")
 
 
 def test_the_same_rows_give_the_same_page(tmp_path: Path, page_of_a_run: str) -> None:
-    assert page(view(tmp_path, generated(3), "r1")) == page_of_a_run
+    assert made(tmp_path, generated(3), "r1") == page_of_a_run
 
 
 @pytest.mark.parametrize("target", ["_hidden", "$x$", "a&b<c>", "日本"])
@@ -142,6 +150,6 @@ def test_no_name_of_a_target_is_lost_in_a_drawing(tmp_path: Path, target: str) -
     stored = Stored()
     stored.rows["runs"].append(run_row("r", planned=2, succeeded=2))
     stored.rows["trials"] += [trial_row("r", n, target=target, ttft_ms=5.0 + n) for n in range(2)]
-    html = page(view(tmp_path, stored, "r"))
+    html = made(tmp_path, stored, "r")
     drawn = "".join(seen(html[html.index("<svg") : html.index("</svg>")]).text)
     assert target in drawn
