@@ -6,9 +6,9 @@ A connection sees the runs that were there when it was opened.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -19,6 +19,8 @@ from benchbook.history.summaries import kept, tables_in, tables_of
 from benchbook.history.views import ANSWERS, question_texts
 from benchbook.results.damage import Damaged
 from benchbook.results.schemas import TABLES
+
+T = TypeVar("T")
 
 
 def connect(
@@ -52,14 +54,19 @@ def query(results: str | Path, sql: str) -> tuple[list[str], list[tuple[Any, ...
 
     Answers that it asks for by name, `answers.QUESTION`, are taken from what is kept where they can be.
     """
+    return put(results, sql, rows_of)
+
+
+def put(results: str | Path, sql: str, read: Callable[[duckdb.DuckDBPyConnection, str], T]) -> T:
+    """What `read` makes of a connection on which the text can be run; it may be called twice."""
     named, found = _by_name(sql), kept(Path(results))
     views = () if named or ANSWERS not in sql.lower() else tuple(question_texts())
 
-    def attempt(scope: Scope) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def attempt(scope: Scope) -> T:
         sources = scanned(Path(results), scope)
         with over(sources, views) as con:
             given(con, Answering(sources, found, {}).answers(named))
-            return rows_of(con, sql)
+            return read(con, sql)
 
     return stumbling(Path(results), Scope(_tables(sql, named)), attempt)
 

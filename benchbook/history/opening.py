@@ -108,5 +108,5 @@ def message(error: Exception) -> str:
 def empty() -> duckdb.DuckDBPyConnection:
     """A connection without a table."""
     con = duckdb.connect(":memory:")
-    con.execute("set parquet_metadata_cache = true; set TimeZone = 'UTC'")
+    con.execute("set parquet_metadata_cache = true; set TimeZone = 'UTC'; set enable_progress_bar = false")
     return con
