@@ -38,6 +38,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
         "benchbook.cli.compare",
         "Compare two sides, paired by test case: did it change, and how sure?",
     ),
+    "report": ("benchbook.cli.report", "Write a page of a run, a comparison or the history; drawings for slides."),
     "definitions": ("benchbook.cli.definitions", "Show one run as other tools would print it."),
     "export": ("benchbook.cli.export", "Write a run's trials as JSON, CSV or Parquet."),
     "sweep": ("benchbook.cli.sweep", "Run a plan under one load after another; where does more load stop paying?"),

@@ -116,11 +116,22 @@ def gather(
 
 def _own_limits(results: str | Path, run_id: str) -> Mapping[str, float] | None:
     """`aggregate.slos` of the plan that the run was made with, None where it has none."""
+    return _own(results, run_id).get("slos") or None
+
+
+def own_confidence(results: str | Path, run_id: str) -> float:
+    """`aggregate.confidence` of the plan that the run was made with. Raises UnknownRunError."""
+    return float(_own(results, run_id).get("confidence") or 0.95)
+
+
+def _own(results: str | Path, run_id: str) -> Mapping[str, Any]:
+    """The section `aggregate` of the run's own plan."""
     try:
         plan = json.loads(run_row(results, run_id)["plan"] or "{}")
     except UnknownRunError:
         raise UnknownRunError(str(results), f"no stored run {run_id}", "see `benchbook runs`") from None
-    return plan.get("sections", {}).get("aggregate", {}).get("slos") or None
+    section: Mapping[str, Any] = plan.get("sections", {}).get("aggregate", {})
+    return section
 
 
 def _key(row: Row, *, several: bool) -> str:
