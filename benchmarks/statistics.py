@@ -2,11 +2,13 @@
 
     python benchmarks/statistics.py                      every table, in minutes
     python benchmarks/statistics.py --quick              the same with a tenth of the tries
-    python benchmarks/statistics.py --only steps --plot statistics
+    python benchmarks/statistics.py --only steps,compare --plot statistics
 
 Tables, each cell with its Monte Carlo standard error and the number of tries behind it:
 
     intervals     how often each interval that is printed holds the truth: it must 95 % of the time, whatever the law
+    compare       how often `compare` says CHANGED where nothing changed: at most 5 %, at any run-to-run drift
+    power         how often it says so where something did, by runs a side
     histories     how often a history without a step raises any alarm: at most 5 %, with spikes too
     steps         how often a step of 15 % is found with its third run: at least 80 % up to 5 % drift
     spreads       which way to take the spread between runs from a history

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import statistics_alarms as alarms
+from benchmarks import statistics_compare as comparing
 from benchmarks import statistics_coverage as coverage
 from benchmarks.figures import print_table
 from benchmarks.statistics_coverage import NOMINAL, Counted
@@ -58,14 +59,21 @@ SECTIONS: Mapping[str, Section] = {
             coverage.fixed_prompts: 2000,
             coverage.shares: 4000,
             coverage.run_levels: 2000,
+            comparing.compared: 1000,
             coverage.looked_at_always: 4000,
         },
         least=lambda cell: None if cell.told is not None else NOMINAL - (DISCRETE if "share" in cell.what else ROUGH),
         also="verdict warns",
     ),
+    "compare": Section(
+        f"compare: share of tries in which any of {comparing.METRICS} gated metrics is CHANGED, and nothing changed",
+        {comparing.false_alarms: 400},
+        most=lambda _: 0.05,
+    ),
+    "power": Section("compare: what it says of a B that is slower, at 5 % drift", {comparing.powers: 300}),
     "histories": Section(
         "histories without a step: share that raise any alarm while their runs come in",
-        {alarms.quiet_histories: 1000},
+        {alarms.quiet_histories: 800},
         most=lambda _: 0.05,
     ),
     "steps": Section(
@@ -151,7 +159,7 @@ def _also(cell: Counted) -> str:
     return "" if cell.mean is None else f"{cell.mean:.2f}"
 
 
-CURVES = ("steps", "histories")
+CURVES = ("compare", "power", "steps", "histories")
 
 
 def _plot(path: Path, section: Section, cells: Sequence[Counted]) -> None:

@@ -18,6 +18,7 @@ from benchbook.errors import UnknownRunError, UserError
 from benchbook.history.comparable import Paired, paired
 from benchbook.history.differing import SERVED, differences
 from benchbook.history.evidence import Evidence
+from benchbook.history.neighbours import Neighbours
 from benchbook.history.questions import select_many
 from benchbook.history.rules import GATED, Rules
 from benchbook.history.selecting import Side
@@ -72,6 +73,25 @@ class _Pair:
         return (self.runs_a, self.a), (self.runs_b, self.b)
 
 
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What a pair's values alone don't say: the spread of other stored runs, and how alike neighbouring trials are."""
+
+    evidence: Evidence
+    neighbours: Neighbours
+
+    @classmethod
+    def of(cls, results: Path, chosen: Paired) -> _Outside:
+        return cls(Evidence.of(results, chosen), Neighbours.of(results, {*chosen.a, *chosen.b}))
+
+    def known(self, pair: _Pair, metric: str, what: str, rules: Rules) -> Known:
+        import numpy as np
+
+        rng = np.random.default_rng(_seed(pair, metric, what))
+        history = self.evidence.spread((pair.a, pair.b), metric, what, alike=pair.alike)
+        return Known(rng, rules.confidence, history, pair.alike, self.neighbours.inflation(pair.sides, metric))
+
+
 def compare_sides(results: str | Path, a: Side, b: Side, rules: Rules | None = None) -> Compared:
     """Hold b against a. Raises UserError where they are unlike, the same, or share no target and workload."""
     results, rules = Path(results), rules or Rules()
@@ -87,7 +107,7 @@ def compare_sides(results: str | Path, a: Side, b: Side, rules: Rules | None = N
     targets = list(dict.fromkeys((of_a.target, of_b.target) for of_a, of_b in wheres))
     chosen = paired(results, _of(rows, sides[0]), _of(rows, sides[1]), targets)
     pairs = [pair for of_a, of_b in wheres if (pair := _pair(values, chosen, of_a, of_b)) is not None]
-    found = _rows(Evidence.of(results, chosen), values, pairs, rules)
+    found = _rows(_Outside.of(results, chosen), values, pairs, rules)
     differing = differences(_of(rows, chosen.a), _of(rows, chosen.b), served, targets)
     used = replace(a, runs=chosen.a), replace(b, runs=chosen.b)
     doubts = _doubtful(_of(rows, sorted({*chosen.a, *chosen.b})))
@@ -178,9 +198,9 @@ def _apart(
     return (tuple(both), tuple(both)), said
 
 
-def _rows(evidence: Evidence, values: Values, pairs: Sequence[_Pair], rules: Rules) -> list[dict[str, Any]]:
+def _rows(outside: _Outside, values: Values, pairs: Sequence[_Pair], rules: Rules) -> list[dict[str, Any]]:
     drafts = [
-        (pair, metric, what, _effect(values, evidence, pair, (metric, what), rules))
+        (pair, metric, what, _effect(values, outside, pair, (metric, what), rules))
         for pair in pairs
         for metric, what in _quantities(pair)
         if _there(values, pair, metric)
@@ -219,17 +239,13 @@ def _there(values: Values, pair: _Pair, metric: str) -> bool:
     return any(values.count(runs, where, metric) for runs, where in pair.sides)
 
 
-def _effect(values: Values, evidence: Evidence, pair: _Pair, of: tuple[str, str], rules: Rules) -> Effect:
+def _effect(values: Values, outside: _Outside, pair: _Pair, of: tuple[str, str], rules: Rules) -> Effect:
     metric, what = of
     sides = [[values.run(run_id, where, metric, pair.prompts) for run_id in runs] for runs, where in pair.sides]
     for name, side in zip("AB", sides, strict=True):
         if not any(side):
             return Effect(0, 0, 0, refused=f"{name} has no value of it")
-    history = evidence.spread((pair.a, pair.b), metric, what, alike=pair.alike)
-    import numpy as np
-
-    rng = np.random.default_rng(_seed(pair, metric, what))
-    return effect(what, sides[0], sides[1], Known(rng, rules.confidence, history, pair.alike))
+    return effect(what, sides[0], sides[1], outside.known(pair, metric, what, rules))
 
 
 def _seed(pair: _Pair, *of: str) -> int:

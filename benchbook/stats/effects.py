@@ -49,13 +49,21 @@ class Known:
     """What a comparison takes from outside.
 
     history: the spread of levels of other stored runs; alike: both sides are the same runs in the same order (two
-    targets of one run), so that run by run their drift cancels and history is the spread of their differences.
+    targets of one run), so that run by run their drift cancels and history is the spread of their differences;
+    inflation: how many times the variance of trials exceeds that of independent ones, since neighbours in time are
+    alike (`stats.alike`): whole cases are resampled, and what trials of different cases share is not seen in them.
     """
 
     rng: np.random.Generator
     confidence: float = 0.95
     history: Spread | None = None
     alike: bool = False
+    inflation: float = 1.0
+
+    def widened(self, middle: float, bounds: tuple[float, float]) -> tuple[float, float]:
+        """The bounds of an interval over prompts, moved out by the root of the inflation."""
+        root, (low, high) = math.sqrt(self.inflation), bounds
+        return middle - root * max(0.0, middle - low), middle + root * max(0.0, high - middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,7 @@ def _paired(
     cases = [[math.fsum(of) / len(side) for of in zip(*side, strict=True)] for side in numbers]
     differences = [of_b - of_a for of_a, of_b in zip(*cases, strict=True)]
     change = math.fsum(differences) / len(differences)
-    low, high = cluster_interval(differences, known.rng, confidence=known.confidence)
+    low, high = known.widened(change, cluster_interval(differences, known.rng, confidence=known.confidence))
     low, high = min(low, change - room[0]), max(high, change + room[1])
     found = Effect(*counts, change=change, prompts_low=low, prompts_high=high)
     found = replace(found, p_prompts=sign_flip_p(differences, known.rng))
@@ -212,11 +220,11 @@ def _p95(sides: Sequence[Sequence[Run]], counts: tuple[int, int, int], known: Kn
     drawn = _p95_draws(sides, known.rng)
     logs = np.log(drawn[1]) - np.log(drawn[0])
     change = statistics.fmean(levels[1]) - statistics.fmean(levels[0])
-    low, high = outer(logs, cases=counts[0], confidence=known.confidence)
+    low, high = known.widened(change, outer(logs, cases=counts[0], confidence=known.confidence))
     found = Effect(*counts, a=a, b=b, change=change, prompts_low=min(low, change), prompts_high=max(high, change))
     found = _with_runs(replace(found, p_prompts=_two_sided(logs), cliffs_delta=_delta(sides)), levels, known)
     plain = outer(drawn[1] - drawn[0], cases=counts[0], confidence=known.confidence)
-    return _in_units(found, plain)
+    return _in_units(found, known.widened(b - a, plain))
 
 
 def _in_units(found: Effect, plain: tuple[float, float]) -> Effect:
