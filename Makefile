@@ -12,11 +12,12 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup run test lint lock clean
+.PHONY: help setup run test coverage lint lock clean
 
 help:
 	@echo "make run     set up, then run the default plan against the simulator (no key, no network)"
 	@echo "make test    set up, then every check and test that CI runs"
+	@echo "make coverage  the tests, counting lines: slower, and fails below 85 %"
 	@echo "make setup   create .venv from the lock, if it is missing or stale"
 	@echo "make lock    resolve pyproject.toml again into requirements.lock"
 	@echo "make clean   remove .venv and caches (results stay)"
@@ -42,6 +43,9 @@ test: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest
+
+coverage: setup
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
