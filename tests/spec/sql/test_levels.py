@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from benchbook.history import ask
 from benchbook.metrics import LATENCY_METRICS
+from benchbook.stats.proportions import student_t
 from benchbook.stats.quantiles import quantile
 from tests.spec.sql.plain import same
 from tests.spec.sql.stored import Row, Stored, grouped, run_row, trial_row
@@ -118,3 +123,51 @@ def test_fingerprints_hold_what_answers_said_of_themselves(tmp_path: Path) -> No
     (row,) = ask("fingerprints", stored.write(tmp_path))
     assert (row["models_served"], row["system_fingerprints"]) == (["m-1", "m-2"], ["fp_a", "fp_b"])
     assert (row["git_commit"], dict(row["versions"]), row["price_date"]) == ("abc", {"python": "3.11"}, "2026-10")
+
+
+@pytest.mark.parametrize("question", ["by_hour", "by_weekday"])
+def test_levels_by_when_runs_began(tmp_path: Path, question: str) -> None:
+    """`ask("by_hour")` and `ask("by_weekday")`: runs are the replicates, and three of them are needed."""
+    column = question.removeprefix("by_")
+    rng = random.Random(4)
+    stored = Stored()
+    for number in range(9):
+        at = datetime(2026, 11, 16 + number % 2, 6 + number % 3 // 2, 30, tzinfo=UTC)
+        verdict = "INVALID" if number == 8 else "VALID"
+        stored.rows["runs"].append(run_row(f"r{number}", started_at=at, verdict=verdict))
+        for case in range(3):
+            stored.rows["trials"].append(
+                trial_row(f"r{number}", case, e2e_ms=rng.lognormvariate(6, 0.3), score=rng.random())
+            )
+    results = stored.write(tmp_path)
+    found = ask("by_hour", results) if question == "by_hour" else ask("by_weekday", results)
+    fit = [row for row in ask("levels", results) if row["verdict"] == "VALID"]
+    expected = []
+    for metric in ("e2e_ms", "failure_share", "score"):
+        rows = [row for row in fit if row["metric"] == metric]
+        cells = grouped([{**row, column: when(row, column)} for row in rows], column)
+        for (cell,), part in sorted(cells.items()):
+            expected.append({"metric": metric, column: cell, **cell_of(part, rows)})
+    same(found, expected)
+    assert {row["refused"] for row in found} == ({None, "needs 3 runs, has 2"} if column == "hour" else {None})
+
+
+def when(row: Row, column: str) -> int:
+    return int(row["started_at"].hour if column == "hour" else row["started_at"].isoweekday())
+
+
+def cell_of(part: list[Row], rows: list[Row]) -> Row:
+    levels = [row["level"] for row in part]
+    mean, enough = statistics.fmean(levels), len(levels) >= 3
+    t = 4.302652729749462 if len(levels) == 3 else student_t(len(levels) - 1, 1.959963984540054)
+    half = t * statistics.stdev(levels) / math.sqrt(len(levels)) if enough else math.nan
+    unit = math.exp if part[0]["scale"] == "log" else float
+    return {
+        "runs": len(levels),
+        "level": mean,
+        "low": mean - half if enough else None,
+        "value": unit(mean),
+        "value_high": unit(mean + half) if enough else None,
+        "away": mean - statistics.fmean(row["level"] for row in rows),
+        "refused": None if enough else f"needs 3 runs, has {len(levels)}",
+    }
