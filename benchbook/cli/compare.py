@@ -21,7 +21,7 @@ Examples:
   benchbook compare latest~1 latest --json
 \b
 A side is a run (an id, the start of one, latest, latest~1), a git revision, or KEY=VALUE words that narrow all runs:
-target, workload, since, until, last, plan, workload_hash, rev, dvc, host, sweep.
+target, workload, since, until, last, plan, workload_hash, rev, dvc, host, sweep, profile.
 \b
 CHANGED    the interval is clear of no change, the change is beyond the margin, and runs are known to differ by less
 EQUIVALENT the interval lies inside the margin

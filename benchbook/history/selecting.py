@@ -22,6 +22,7 @@ from typing import Any
 
 from benchbook.errors import UnknownRunError, UserError
 from benchbook.history.questions import select
+from benchbook.results.baselines import standing
 from benchbook.results.runs import find_run
 
 Row = Mapping[str, Any]
@@ -47,6 +48,7 @@ KEYS: Mapping[str, str] = {
     "of those the newest",
     "host": "measured on this host",
     "sweep": "of this sweep, search or experiment, by the start of its id",
+    "profile": "the baseline of this name; of the side its target alone, where it has one",
 }
 """Key -> what it selects."""
 
@@ -68,6 +70,8 @@ def select_side(results: str | Path, text: str) -> Side:
     """The side that `text` names. Raises UserError (UnknownRunError for a run) with what would be right."""
     results = Path(results)
     named, asked = _parsed(text)
+    if "profile" in asked:
+        named, asked = _of_profile(results, named, asked)
     stored = {row["run_id"]: row for row in select(results, _RUNS)}
     if not stored:
         raise UnknownRunError(text, f"no run is stored in {results}", "measure one with `benchbook run`")
@@ -153,6 +157,23 @@ _RULES: Mapping[str, Callable[[str], Rule]] = {
     "host": lambda value: lambda row: bool(row["host"] == value),
     "sweep": _starting("sweep_id"),
 }
+
+
+def _of_profile(results: Path, named: list[str], asked: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The words with a baseline's run and target in the place of its name."""
+    name, target = asked["profile"], asked.get("target")
+    where = f"profile={name}"
+    of_name = [baseline for baseline in standing(results) if baseline.name == name]
+    found = [baseline for baseline in of_name if target in (None, baseline.target)]
+    if not found:
+        listed = ", ".join(sorted({f"{one.name} of {one.target}" for one in standing(results)})) or "none is set"
+        raise UserError(where, "no such baseline holds", f"`benchbook profile` lists them ({listed})")
+    runs = {baseline.run_id for baseline in found}
+    targets = sorted({baseline.target for baseline in found})
+    if len(runs) > 1:
+        raise UserError(where, "its targets have different runs", f"add target=, one of {', '.join(targets)}")
+    rest = {key: value for key, value in asked.items() if key != "profile"}
+    return [*named, *runs], rest | ({"target": targets[0]} if len(targets) == 1 else {})
 
 
 def _holding(results: Path, runs: list[str], asked: Mapping[str, str]) -> list[str]:

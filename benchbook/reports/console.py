@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchbook.history.alike import older_alike
 from benchbook.records import TEAM_WORKLOADS
 from benchbook.reports.agents import agents
 from benchbook.reports.attempts import attempt_lines, stall_lines
@@ -158,5 +159,11 @@ def _places(results: str, view: RunView) -> Iterator[str]:
         yield f"         benchbook history layer_overhead{where}"
         for row in [row for row in view.slowest if row["workload"] in TEAM_WORKLOADS][:1]:
             yield f"         benchbook show {row['trial_id']}{where} --timeline"
-    elif len(runs(folder)) > 1:
-        yield f"         benchbook compare latest~1 latest{where}"
+    older = older_alike(folder, view.run)
+    if older is not None:
+        yield f"         benchbook compare {_by_place(folder, older, run_id)}{where}"
+
+
+def _by_place(folder: Path, older: str, run_id: str) -> str:
+    """Two runs as short as a verb takes them."""
+    return "latest~1 latest" if runs(folder)[-2:] == [older, run_id] else f"{older} {run_id}"

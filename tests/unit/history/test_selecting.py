@@ -11,6 +11,7 @@ import pytest
 
 from benchbook.errors import UnknownRunError, UserError
 from benchbook.history.selecting import KEYS, Side, select_side
+from benchbook.results.baselines import SET, Baseline, write
 from tests.spec.sql.stored import Stored, run_row, trial_row
 
 START = datetime(2026, 11, 1, 22, tzinfo=UTC)
@@ -60,7 +61,10 @@ def results(tmp_path_factory: pytest.TempPathFactory, commits: tuple[Path, list[
         stored.rows["runs"].append(run_row(run_id, **facts))
         stored.rows["trials"].append(trial_row(run_id, 1, target="beta" if number == 2 else "alpha"))
         stored.rows["trials"].append(trial_row(run_id, 2, workload="agent" if number == 3 else "api"))
-    return stored.write(tmp_path_factory.mktemp("results"))
+    folder = stored.write(tmp_path_factory.mktemp("results"))
+    for name, target, number in (("gold", "alpha", 1), ("both", "alpha", 0), ("both", "beta", 2)):
+        write(folder, Baseline(name, target, SET, IDS[number], "2026-11-05T08:00:00+00:00"))
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +101,8 @@ def inside(commits: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> 
         ("dvc=main last=2", "bc"),
         ("host=two", "a"),
         ("sweep=sweep", "a"),
+        ("profile=gold", "b"),
+        ("profile=both target=alpha", "a"),
     ],
 )
 def test_sides(results: Path, words: str, letters: str) -> None:
@@ -110,6 +116,7 @@ def test_a_target_and_a_workload_narrow_the_side(results: Path) -> None:
         "latest target=alpha workload=agent", (IDS[3],), "alpha", "agent"
     )
     assert select_side(results, "latest").target is None
+    assert select_side(results, "profile=gold").target == "alpha"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +134,11 @@ def test_a_target_and_a_workload_narrow_the_side(results: Path) -> None:
         ("rev=nowhere", "is no git revision here"),
         ("dvc=v1", "that revision has no dvc.lock here"),
         ("dvc=zzz", "selects none"),
+        (
+            "profile=lead",
+            "no such baseline holds; `benchbook profile` lists them (both of alpha, both of beta, gold of alpha)",
+        ),
+        ("profile=both", "its targets have different runs; add target=, one of alpha, beta"),
     ],
 )
 def test_what_is_wrong_is_one_line(results: Path, words: str, says: str) -> None:

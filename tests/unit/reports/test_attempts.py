@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchbook.cli import compare, show
+from benchbook.cli import show
 from benchbook.errors import UserError
 from benchbook.history import ask
+from benchbook.history.comparing import compare_sides
+from benchbook.history.selecting import select_side
 from benchbook.reports.attempts import attempt_lines, stall_lines, tried
+from benchbook.reports.comparison import retried
 from benchbook.reports.gather import RunView, gather
 from benchbook.reports.pages.run import page
 from benchbook.reports.words import number, share
@@ -103,7 +106,8 @@ def test_each_attempt_of_a_trial_is_a_line(results: Path) -> None:
 
 
 def test_a_comparison_says_that_trials_were_retried(results: Path) -> None:
-    lines = list(compare._retried(str(results), "r1", "r2"))
+    compared = compare_sides(results, *(select_side(results, run) for run in ("r1", "r2")))
+    lines = list(retried(results, compared))
     rows = {(row["run_id"], row["target"], row["workload"]): row for row in ask("attempts", results)}
     shares = [share(rows[run, "x", "api"]["retried_share"]) for run in ("r1", "r2")]
     assert f"x: {shares[0]} and {shares[1]} of the trials of A and B were retried" in "\n".join(lines)
