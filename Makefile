@@ -15,12 +15,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: help setup run test coverage lint lock clean
 
 help:
-	@echo "make run     set up, then run the default plan against the simulator (no key, no network)"
-	@echo "make test    set up, then every check and test that CI runs"
+	@echo "make run       set up, then run the default plan against the simulator (no key, no network)"
+	@echo "make test      set up, then every check and test that CI runs"
 	@echo "make coverage  the tests, counting lines: slower, and fails below 85 %"
-	@echo "make setup   create .venv from the lock, if it is missing or stale"
-	@echo "make lock    resolve pyproject.toml again into requirements.lock"
-	@echo "make clean   remove .venv and caches (results stay)"
+	@echo "make setup     create .venv from the lock, if it is missing or stale"
+	@echo "make lock      resolve pyproject.toml again into requirements.lock"
+	@echo "make clean     remove .venv and caches (results stay)"
 
 setup:
 	@want="$$(sed -n '/^\[build-system/,/^\[tool/p' pyproject.toml | cat - requirements.lock requirements-uv.lock | cksum) $$PWD"; \
