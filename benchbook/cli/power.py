@@ -71,7 +71,8 @@ def _print(found: Mapping[str, Any]) -> None:
     wish = share(found["change"])
     columns = ["target", "metric", "stored runs", "spread", *(f"n={side} shows" for side in sides)]
     columns += [f"runs for {wish}", "CHANGED", "EQUIVALENT"]
-    print_table(f"plan {found['plan']}", columns, [_line(row, len(sides)) for row in found["rows"]])
+    lines = [_line(row, len(sides)) for row in found["rows"]]
+    print_table(f"plan {found['plan']}", columns, lines, ranks=dict.fromkeys(("n=2 shows", "n=10 shows"), 1))
     click.echo(
         f"spread: standard deviation between runs, with its 95 % interval; n=...: the smallest true change that n"
         f" runs a side show, {found['power']:.0%} of the time, as an interval clear of 0\n"
@@ -89,8 +90,10 @@ def _line(row: Row, sides: int) -> list[Any]:
 
     if row["refused"]:
         return [row["target"], row["metric"], row["runs"], None, *[None] * (sides + 3)]
-    spread = f"{share(row['sd'])} ({share(row['sd_low'])} to {share(row['sd_high'])})"
-    seen = [None if one["change"] is None else share(one["change"]) for one in row["seen"]]
+    unit = "%" if row["scale"] == "log" else "points"
+    low, high = (share(row[name]).removesuffix(" %") for name in ("sd_low", "sd_high"))
+    spread = f"{share(row['sd']).removesuffix(' %')} ({low} to {high}) {unit}"
+    seen = [None if one["change"] is None else share(one["change"]).replace("%", unit) for one in row["seen"]]
     needed = [row["runs_clear"], row["runs_changed"], row["runs_equivalent"]]
     return [row["target"], row["metric"], row["runs"], spread, *seen, *needed]
 
@@ -113,9 +116,14 @@ def _cost(target: Row, sides: Sequence[int]) -> str:
 def _reservations(row: Row) -> list[str]:
     """What a reader must know beside the numbers."""
     of = f"{row['target']}, {row['metric']}"
-    lines = [f"{of}: {row['refused']}, so nothing tells how far runs lie apart"] if row["refused"] else []
-    if row["left_out"]:
+    lines = [f"{of}: {row['refused']}, so nothing tells how far runs lie apart in it"] if row["refused"] else []
+    if row["left_out"] and row["runs"]:
         lines.append(f"{of}: {row['left_out']} stored runs are left out (INVALID, unfinished, or without a level)")
+    if row["kind"] == "rounds":
+        lines.append(
+            "the spread is that of one experiment's rounds, minutes apart: it plans an experiment, and is too small for"
+            " a comparison of days"
+        )
     if not row["refused"] and row["runs_changed"] is None and row["change"] <= row["margin"]:
         lines.append(f"a change within the margin of {row['margin']:.0%} is never called CHANGED, however many runs")
     return lines

@@ -1,47 +1,80 @@
 """What stored runs say before money is spent: the change that n runs a side would show, and the runs that one takes.
 
 The spread comes from the stored runs of the same workload hash and target: their levels as the question `levels` has
-them (`case_level`: what two runs are compared by), cut into stretches where the history has steps. Runs that are
-INVALID or did not finish count for nothing and are counted as left out. Where fewer than two runs are left nothing is
-known of how far runs lie apart, and there is no answer: `refused` says what would give one.
+them, by which two sides are compared. As there, runs of one experiment are one level together, and steps in the
+history count into no stretch. Where nothing but one experiment is stored, the spread of its rounds is all there is,
+and `kind` says so: rounds follow one another within minutes and are more alike than runs of different days. Runs that
+are INVALID or did not finish count for nothing and are counted as left out.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchbook.history.questions import ask
+from benchbook.history.questions import ask, select
+from benchbook.history.rules import GATED
+from benchbook.metrics import AGENT_METRICS
+from benchbook.records import TEAM_WORKLOADS
+from benchbook.stats.effects import FAILURES, MEDIAN, P95
 from benchbook.stats.power import POWER, Design, detectable, runs_for_equivalence, runs_needed
-from benchbook.stats.spread import Spread, sd_interval, spread_of
-from benchbook.stats.verdicts import MARGIN_MEDIAN, MARGIN_SHARE
+from benchbook.stats.quantiles import needs
+from benchbook.stats.spread import Spread, between_runs, sd_interval, spread_of
+from benchbook.stats.verdicts import MARGIN_MEDIAN, Margins
 
-METRICS = ("ttft_ms", "e2e_ms", "decode_ms_per_token", "score", "failure_share", "cost_usd")
-"""What is planned for where nothing is chosen: the metrics that a comparison's verdict rests on by default."""
 RUNS = (1, 2, 3, 5, 10)
+ROUNDS = "rounds"
+"""The kind of a spread that is known from one experiment's rounds only."""
+
+_SESSIONS = """
+select run_id, coalesce(sweep_id, run_id) as session, verdict is distinct from 'INVALID' and status = 'finished' as good
+from runs
+where workload_hash = '{}'
+order by started_at, run_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Wished:
     """What is asked. change: a share of the median (0.05 is 5 %; of a score or share, points); runs: a side.
 
-    targets: their names; workload_hash: of the plan.
+    targets: their names; workload_hash: of the plan; metrics: as `benchbook compare` names them (`e2e_ms:p95`).
     """
 
     workload_hash: str
     targets: tuple[str, ...]
     change: float = MARGIN_MEDIAN
     runs: tuple[int, ...] = RUNS
-    metrics: tuple[str, ...] = METRICS
+    metrics: tuple[str, ...] = GATED
+    margins: Margins = field(default_factory=Margins)
     confidence: float = 0.95
     power: float = POWER
 
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """One target's levels in one metric. sessions: session -> levels of its runs, in order of time."""
+
+    scale: str
+    sessions: Mapping[str, Sequence[float]]
+    values: Sequence[int]
+    left_out: int
+
+    def spread(self) -> Spread | None:
+        """Between sessions; where there is but one, between its rounds."""
+        across = spread_of([statistics.fmean(levels) for levels in self.sessions.values()])
+        if across is not None:
+            return across
+        within = between_runs(self.sessions.values())
+        return None if within is None else replace(within, kind=ROUNDS)
 
 
 def outlook(results: str | Path, wished: Wished) -> list[Row]:
@@ -55,37 +88,59 @@ def outlook(results: str | Path, wished: Wished) -> list[Row]:
     """
     if not (Path(results) / "tables" / "trials").is_dir():
         return []
-    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-    for row in ask("levels", results):
-        if row["workload_hash"] == wished.workload_hash and row["target"] in wished.targets:
-            groups[row["target"], row["workload"], row["metric"]].append(row)
-    return [
-        _row(key, groups[key], wished)
-        for key in sorted(groups, key=lambda key: (wished.targets.index(key[0]), key[1], _place(key[2], wished)))
-        if key[2] in wished.metrics
-    ]
+    groups = _stored(Path(results), wished)
+    order = sorted(groups, key=lambda key: (wished.targets.index(key[0]), key[1], wished.metrics.index(key[2])))
+    return [_row(key, groups[key], wished) for key in order]
 
 
-def _place(metric: str, wished: Wished) -> int:
-    return wished.metrics.index(metric) if metric in wished.metrics else len(wished.metrics)
+def _stored(results: Path, wished: Wished) -> dict[tuple[str, str, str], _Stored]:
+    """What runs of this workload hold, by target, workload and metric."""
+    of_run = {row["run_id"]: row for row in select(results, _SESSIONS.format(wished.workload_hash.replace("'", "''")))}
+    found: dict[tuple[str, str, str], list[tuple[Row, float | None]]] = defaultdict(list)
+    for row in ask("levels", results, runs=tuple(of_run)) if of_run else ():
+        for metric, level in _levels(row):
+            if metric in wished.metrics and row["target"] in wished.targets and _compared(row):
+                found[row["target"], row["workload"], metric].append((row, level))
+    return {key: _one(rows, of_run) for key, rows in found.items()}
 
 
-def _row(key: tuple[str, str, str], stored: Sequence[Row], wished: Wished) -> Row:
-    used = [row for row in stored if row["verdict"] != "INVALID" and row["status"] == "finished"]
-    levels = [row["case_level"] for row in used if row["case_level"] is not None]
-    scale = stored[0]["scale"]
-    spread = spread_of(levels)
-    refused = _refused(spread, len(levels))
+def _compared(row: Row) -> bool:
+    """Whether two sides are held against each other in it: an agents' wall time is, another trial's is not."""
+    return row["workload"] in TEAM_WORKLOADS or row["metric"] not in AGENT_METRICS
+
+
+def _levels(row: Row) -> tuple[tuple[str, float | None], ...]:
+    p95 = row["p95"]
+    tail = math.log(p95) if p95 is not None and p95 > 0 and row["scale"] == "log" else None
+    return (row["metric"], row["case_level"]), (f"{row['metric']}:p95", tail)
+
+
+def _one(rows: Sequence[tuple[Row, float | None]], of_run: Mapping[str, Row]) -> _Stored:
+    known = {row["run_id"]: level for row, level in rows if level is not None and of_run[row["run_id"]]["good"]}
+    sessions: dict[str, list[float]] = {}
+    for run_id, run in of_run.items():
+        if run_id in known:
+            sessions.setdefault(run["session"], []).append(known[run_id])
+    values = [row["n"] for row, _ in rows if row["run_id"] in known]
+    return _Stored(rows[0][0]["scale"], sessions, values, len(rows) - len(known))
+
+
+def _row(key: tuple[str, str, str], stored: _Stored, wished: Wished) -> Row:
+    spread, runs = stored.spread(), len(stored.values)
+    tail = key[2].endswith(":p95")
+    refused = f"a p95 needs {needs(0.95)} trials a run" if tail and not runs else _refused(spread, runs)
+    what = FAILURES if stored.scale == "share" else P95 if tail else MEDIAN
+    margin = wished.margins.of(what)
     return {
         **dict(zip(("target", "workload", "metric"), key, strict=True)),
-        "scale": scale,
-        "runs": len(levels),
-        "left_out": len(stored) - len(levels),
-        "n": sorted(row["n"] for row in used)[len(used) // 2] if used else None,
+        "scale": stored.scale,
+        "runs": runs,
+        "left_out": stored.left_out,
+        "n": statistics.median_low(stored.values) if stored.values else None,
         **_spread_fields(spread, wished.confidence),
         "change": wished.change,
-        "margin": MARGIN_MEDIAN if scale == "log" else MARGIN_SHARE,
-        **(_NOTHING if refused or spread is None else _found(spread, scale, wished)),
+        "margin": _change(margin, stored.scale),
+        **(_NOTHING if refused or spread is None else _found(spread, stored.scale, margin, wished)),
         "refused": refused,
     }
 
@@ -106,13 +161,11 @@ def _spread_fields(spread: Spread | None, confidence: float) -> Row:
     return {"sd": spread.sd, "sd_low": low, "sd_high": high, "df": spread.df, "kind": spread.kind}
 
 
-def _found(spread: Spread, scale: str, wished: Wished) -> Row:
+def _found(spread: Spread, scale: str, margin: float, wished: Wished) -> Row:
     """Levels are logs, so a change of 5 % is ln 1.05; the levels of a share are the share."""
-    to_level = math.log1p if scale == "log" else float
-    margin = to_level(MARGIN_MEDIAN if scale == "log" else MARGIN_SHARE)
     clear = Design(spread.sd, spread.df, 0.0, wished.confidence, wished.power)
     changed = Design(spread.sd, spread.df, margin, wished.confidence, wished.power)
-    effect = to_level(wished.change)
+    effect = math.log1p(wished.change) if scale == "log" else wished.change
     return {
         "seen": [
             {

@@ -11,10 +11,12 @@ from dataclasses import asdict
 from typing import Any
 
 from benchbook.errors import PlanError, UserError
-from benchbook.history.planning import METRICS, RUNS, Wished, outlook
-from benchbook.metrics import METRIC_DIRECTION
+from benchbook.history.planning import RUNS, Wished, outlook
+from benchbook.history.rules import GATED
+from benchbook.metrics import COMPARED
 from benchbook.stages import Job
 from benchbook.stages.forecast import forecast
+from benchbook.stats.verdicts import Margins
 
 Row = dict[str, Any]
 
@@ -46,15 +48,17 @@ def _wished(found: Mapping[str, Any], planned: Sequence[str], chosen: Mapping[st
         if name not in planned:
             raise PlanError("--target", f"the plan has no target {name!r}", f"one of {', '.join(planned)}")
     for name in chosen["metrics"]:
-        if name not in METRIC_DIRECTION:
-            raise UserError("--metric", f"no metric {name!r}", f"one of {', '.join(METRIC_DIRECTION)}")
+        if name not in COMPARED:
+            raise UserError("--metric", f"no metric {name!r}", f"one of {', '.join(COMPARED)}")
+    section = job.spec().aggregate
     return Wished(
         workload_hash=found["workload_hash"],
-        targets=tuple(chosen["targets"]) or tuple(planned),
+        targets=tuple(dict.fromkeys(chosen["targets"])) or tuple(planned),
         change=chosen["change"],
         runs=(chosen["runs"],) if chosen["runs"] else RUNS,
-        metrics=tuple(chosen["metrics"]) or METRICS,
-        confidence=job.spec().aggregate.confidence,
+        metrics=tuple(dict.fromkeys(chosen["metrics"])) or tuple(section.gate or ()) or GATED,
+        margins=Margins(section.margin_median, section.margin_p95, section.margin_share),
+        confidence=section.confidence,
         power=chosen["power"],
     )
 

@@ -121,3 +121,28 @@ def test_nothing_is_known_without_two_runs(bench: Bench, runs: int, says: str) -
     bench.write()
     with pytest.raises(UserError, match=f"{says}, and it takes 2 .*; `benchbook aa --plan"):
         said(bench)
+
+
+def test_rounds_of_one_experiment_are_one_level_beside_other_runs(bench: Bench) -> None:
+    """Alone they are all that is known, and it is said what for."""
+    asked, stored = forecast(bench.job())["workload_hash"], Stored()
+    bench.write()
+    for number, level in enumerate((5.0, 5.02, 4.98)):
+        stored.rows["runs"].append(run_row(f"x{number}", workload_hash=asked, sweep_id="x", sweep_axis="aa"))
+        took = math.exp(level)
+        stored.rows["trials"].append(trial_row(f"x{number}", 0, target="openai-sim", ttft_ms=took, wall_ms=took))
+    stored.write(bench.results)
+    words = ("--metric", "ttft_ms", "--json")
+    (row,) = said(bench, *words)["rows"]
+    assert (row["kind"], row["runs"], row["df"], row["sd"]) == ("rounds", 3, 2, pytest.approx(0.02))
+    told = CliRunner().invoke(command, ["--plan", str(bench.plan), "--results", str(bench.results), *words[:2]])
+    assert "it plans an experiment, and is too small for a comparison of days" in told.stderr
+    later = Stored()
+    later.rows["runs"].append(
+        run_row("y", workload_hash=asked, started_at=run_row("")["started_at"] + timedelta(days=1))
+    )
+    took = math.exp(5.3)
+    later.rows["trials"].append(trial_row("y", 0, target="openai-sim", ttft_ms=took, wall_ms=took))
+    later.write(bench.results)
+    (row,) = said(bench, *words)["rows"]
+    assert (row["kind"], row["runs"], row["df"], row["sd"]) == ("stretches", 4, 1, pytest.approx(0.3 / math.sqrt(2)))
