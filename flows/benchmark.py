@@ -17,6 +17,7 @@ from benchbook.stages import Job, job_from
 from flows.approvals import approvals_bridged
 from flows.endings import signals, skipped_where_busy
 from flows.recording import record
+from flows.telling import alerts_told
 from tasks.aggregate import aggregate
 from tasks.execute import execute
 from tasks.live import watcher
@@ -46,6 +47,8 @@ async def chain(job: Job) -> dict[str, Any]:
     aggregated = await aggregate(job)
     reported = await report(job, executed.run_id)
     watcher().say(await record(job, executed))
+    for line in await alerts_told(job, executed.run_id):
+        watcher().say(line)
     files = {"metrics": aggregated.metrics, "views": aggregated.views, **reported.files}
     answer = {"run_id": executed.run_id, "executed": asdict(executed), "stored": list(stored.stored), "files": files}
     watcher().on_answer(answer)

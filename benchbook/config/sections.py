@@ -195,8 +195,15 @@ class AggregateSection(Section):
     gate: Annotated[tuple[str, ...], AfterValidator(gated_metrics)] = ()
 
 
+class AlertsSpec(Section):
+    """That alerts are told after a run; `webhook_env` names the variable that holds the address: it may be a secret."""
+
+    webhook_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
 class ReportSection(Section):
     formats: tuple[Literal["console", "html", "json", "csv"], ...] = ("console", "html", "json", "csv")
+    alerts: AlertsSpec | None = None
 
 
 class RequiresSection(Section):

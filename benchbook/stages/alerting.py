@@ -6,6 +6,7 @@ tried again the next time. A resolved alert is told only to those who were told 
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,8 +15,9 @@ from typing import Any
 
 from benchbook.clock import SystemClock, utc
 from benchbook.errors import UserError
-from benchbook.history.alerts import RESOLVED
+from benchbook.history.alerts import RESOLVED, alerts
 from benchbook.results.told import remember, told
+from benchbook.stages import Job
 
 TIMEOUT_S = 10.0
 Row = Mapping[str, Any]
@@ -27,6 +29,38 @@ def checked_webhook(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError("--webhook", "is no http(s) address", "write https://HOST/PATH")
     return url
+
+
+def told_after_run(job: Job, run_id: str) -> list[str]:
+    """What a plan with `report.alerts` has told after its run: lines, none where it has no such section.
+
+    A line for each alert that this run found, confirmed or resolved, one for how many stand, one for the webhook.
+    """
+    wanted = job.spec().report.alerts
+    if wanted is None:
+        return []
+    rows = alerts(job.results)
+    news = [row for row in rows if run_id in (row["seen_run_id"], row["confirmed_by"], row["resolved_by"])]
+    standing = sum(row["state"] != RESOLVED for row in rows)
+    lines = [f"alert {sentence(row)}" for row in news]
+    lines.append(f"alerts: {len(news)} by this run, {standing} stand; see `benchbook alerts`")
+    if wanted.webhook_env is not None:
+        url = os.environ.get(wanted.webhook_env)
+        told_now = (
+            tell(job.results, url, rows) if url else f"webhook: {wanted.webhook_env} is not set, nothing is posted"
+        )
+        lines += [told_now] if told_now else []
+    return lines
+
+
+def sentence(row: Row) -> str:
+    """One alert in one line."""
+    unit = "points" if row["scale"] == "share" else "%"
+    named = f"{row['target']} {row['workload']} {row['metric']}"
+    because = f": {row['attribution']['words']}" if row["attribution"] else ""
+    return (
+        f"{row['state']}, {row['sense']}: {named} {100 * row['change']:+.1f} {unit} from run {row['run_id']}{because}"
+    )
 
 
 def untold(results: str, url: str, rows: Sequence[Row]) -> list[Row]:

@@ -226,6 +226,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "store.verdict": config.VerdictSpec,
     "aggregate": config.AggregateSection,
     "report": config.ReportSection,
+    "report.alerts": config.AlertsSpec,
     "requires": config.RequiresSection,
 }
 _SPOKEN = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from click.testing import CliRunner
 
 from benchbook.cli import root
 from benchbook.errors import UserError
+from benchbook.stages import Job
 from benchbook.stages.alerting import checked_webhook, tell, untold
+from flows.telling import alerts_told
 from tests.unit.history.drawn import course, history, run_name, written
 
 
@@ -124,6 +127,33 @@ def test_where_nothing_listens_it_is_one_line(tmp_path: Path, hook: Any) -> None
     assert "not delivered" in line
     assert "\n" not in line
     assert not (tmp_path / "alerts").exists()
+
+
+def test_a_plan_has_its_alerts_told_after_a_run(results: Path, hook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = {"name": "alpha", "provider": "openai", "model": "m", "base_url": "simulator"}
+    document: dict[str, Any] = {
+        "validate": {"datasets": ["datasets/coding-tasks.json"]},
+        "execute": {"targets": [target]},
+    }
+
+    def told(report: dict[str, Any], run_id: str) -> list[str]:
+        job = Job(plan="p", document=document | {"report": report}, results=str(results))
+        return asyncio.run(alerts_told(job, run_id))
+
+    assert told({}, run_name(24)) == []
+    monkeypatch.delenv("HOOK", raising=False)
+    alert, count, webhook = told({"alerts": {"webhook_env": "HOOK"}}, run_name(24))
+    assert alert.startswith("alert confirmed, worse: alpha api e2e_ms +2")
+    assert alert.endswith(f"from run {run_name(22)}: what we changed: git commit c0ffee0000 -> b")
+    assert count == "alerts: 1 by this run, 1 stand; see `benchbook alerts`"
+    assert webhook == "webhook: HOOK is not set, nothing is posted"
+    assert told({"alerts": {}}, run_name(27)) == ["alerts: 0 by this run, 1 stand; see `benchbook alerts`"]
+    monkeypatch.setenv("HOOK", f"http://127.0.0.1:{hook.server_port}/")
+    assert told({"alerts": {"webhook_env": "HOOK"}}, run_name(27))[1:] == ["webhook: told 1 alerts"]
+    assert hook.got[0]["alerts"][0]["target"] == "alpha"
+    monkeypatch.setenv("HOOK", "nowhere")
+    (line,) = told({"alerts": {"webhook_env": "HOOK"}}, run_name(27))
+    assert line.startswith("alerts: not told (")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "hooks.example.com", "http://"])
