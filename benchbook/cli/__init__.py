@@ -41,6 +41,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "report": ("benchbook.cli.report", "Write a page of a run, a comparison or the history; drawings for slides."),
     "definitions": ("benchbook.cli.definitions", "Show one run as other tools would print it."),
     "export": ("benchbook.cli.export", "Write a run's trials as JSON, CSV or Parquet."),
+    "ab": ("benchbook.cli.ab", "Two targets in turn, round by round: do they differ?"),
+    "aa": ("benchbook.cli.aa", "A target against itself: how often would compare raise a false alarm?"),
     "sweep": ("benchbook.cli.sweep", "Run a plan under one load after another; where does more load stop paying?"),
     "search": ("benchbook.cli.search", "Find the largest load that still meets objectives."),
     "recommend": ("benchbook.cli.recommend", "Say which target to take, and what it would save."),

@@ -13,14 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchbook.history.comparing import compare_runs
+from benchbook.history.comparing import compare_sides
 from benchbook.history.questions import select
+from benchbook.history.rules import Rules, planned_rules
+from benchbook.history.selecting import Side
 from benchbook.stats.proportions import wilson
 from benchbook.stats.spread import between_runs
 
 AXIS = "aa"
 AGAIN = "~again"
 """What stands behind a target's name where it is its own rival."""
+A_SIDE = 3
+"""Rounds on either side of a comparison of the same."""
 
 _ROUNDS = """
 select sweep_id, sweep_value as round, run_id, plan
@@ -41,20 +45,20 @@ order by run_id, metric
 def realised(
     results: str | Path, target: str, workload_hash: str, *, confidence: float = 0.95
 ) -> dict[str, Any] | None:
-    """What compare said of runs of an unchanged target; None where no `aa` of this target and workload is stored.
+    """What compare says of runs of an unchanged target; None where no `aa` of this target and workload is stored.
 
-    Keys: target, workload_hash, rounds, experiments; comparisons (pairs of rounds that follow one another, none used
-    twice, so that they are independent) and alarms (pairs that were called CHANGED by any metric); share of alarms with
-    Wilson's low and high (None without a pair); spread: metric -> the fields of `stats.spread.Spread`, of ln(median)
-    between rounds.
+    Keys: target, workload_hash, rounds, experiments; comparisons of the same (`nulls`) and alarms (those with a gated
+    metric that was called CHANGED); share of alarms with Wilson's low and high (None without a comparison); spread:
+    metric -> the fields of `stats.spread.Spread`, of ln(median) between rounds.
     """
     results = Path(results)
     experiments = _experiments(results, target, workload_hash)
     runs = [run for rounds in experiments for run in rounds]
     if not runs:
         return None
-    pairs = [pair for rounds in experiments for pair in _pairs(rounds)]
-    alarms = sum(_alarm(results, target, pair, confidence) for pair in pairs)
+    rules = planned_rules(results, runs[-1])
+    pairs = [pair for rounds in experiments for pair in nulls(target, rounds)]
+    alarms = sum(_alarm(results, pair, rules) for pair in pairs)
     share = wilson(alarms, len(pairs), confidence)
     return {
         "target": target,
@@ -64,7 +68,7 @@ def realised(
         "comparisons": len(pairs),
         "alarms": alarms,
         "share": share.share,
-        "low": share.low,
+        "low": 0.0 if share.count == 0 and pairs else share.low,
         "high": share.high,
         "spread": _spreads(results, target, experiments),
     }
@@ -79,13 +83,24 @@ def _experiments(results: Path, target: str, workload_hash: str) -> list[list[st
     return list(found.values())
 
 
-def _pairs(rounds: Sequence[str]) -> Iterator[tuple[str, str]]:
-    yield from zip(rounds[::2], rounds[1::2], strict=False)
+def nulls(target: str, rounds: Sequence[str]) -> Iterator[tuple[Side, Side]]:
+    """Sides that are the same, of an experiment's runs in order of rounds: of every three rounds the target against its
+    twin, and of every six the first three against the last three. A round is in one comparison of each kind; with
+    fewer rounds a side a comparison could hardly call anything CHANGED, and would teach nothing."""
+    groups = [tuple(rounds[start : start + A_SIDE]) for start in range(0, len(rounds) - A_SIDE + 1, A_SIDE)]
+    for group in groups:
+        yield _side(group, target), _side(group, f"{target}{AGAIN}")
+    for before, after in zip(groups[::2], groups[1::2], strict=False):
+        yield _side(before, target), _side(after, target)
 
 
-def _alarm(results: Path, target: str, pair: tuple[str, str], confidence: float) -> bool:
-    rows = compare_runs(results, *pair, confidence=confidence)
-    return any(row["target"] == target and str(row["word"]).startswith("CHANGED") for row in rows)
+def _side(runs: tuple[str, ...], target: str) -> Side:
+    return Side(f"{' '.join(runs)} target={target}", runs, target)
+
+
+def _alarm(results: Path, pair: tuple[Side, Side], rules: Rules) -> bool:
+    rows = compare_sides(results, *pair, rules).rows
+    return any(row["gated"] and row["verdict"].startswith("CHANGED") for row in rows)
 
 
 def _spreads(results: Path, target: str, experiments: Sequence[Sequence[str]]) -> Mapping[str, dict[str, Any]]:

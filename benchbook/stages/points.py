@@ -116,13 +116,13 @@ def with_load(document: Mapping[str, Any], axis: str, load: float) -> dict[str, 
 
 def resumed(results: str, text: str) -> Series:
     """The series that `text` names: an id, the start of one, or `latest`. Raises UnknownRunError."""
-    manifests = {manifest["sweep_id"]: manifest for manifest in _manifests(Path(results))}
-    known = [name for name in sorted(manifests) if name.startswith("sweep-")]
+    found = {manifest["sweep_id"]: manifest for manifest in manifests(Path(results))}
+    known = [name for name in sorted(found) if name.startswith("sweep-")]
     matches = known[-1:] if text == "latest" else [name for name in known if name == text or name.startswith(text)]
     if len(matches) != 1:
         what = f"is the start of {len(matches)} sweeps" if matches else "no such sweep"
         raise UnknownRunError(text, what, f"there are {', '.join(known[-5:]) or 'none'}")
-    manifest = manifests[matches[0]]
+    manifest = found[matches[0]]
     spec = thaw(manifest["plan"])
     document = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     grid = tuple(float(load) for load in manifest["sweep_grid"])
@@ -132,17 +132,19 @@ def resumed(results: str, text: str) -> Series:
 def points(series: Series) -> list[Point]:
     """The runs of a series so far, in order of time."""
     return [
-        Point(m["run_id"], float(m["sweep_value"]), _finished(Path(series.results), m["run_id"]))
-        for m in _manifests(Path(series.results))
+        Point(m["run_id"], float(m["sweep_value"]), finished(Path(series.results), m["run_id"]))
+        for m in manifests(Path(series.results))
         if m["sweep_id"] == series.sweep_id
     ]
 
 
-def _finished(results: Path, run_id: str) -> bool:
+def finished(results: Path, run_id: str) -> bool:
+    """Whether the run's last session ended with nothing left to do."""
     return journal.read_run(results, run_id).status == journal.FINISHED
 
 
-def _manifests(results: Path) -> Iterator[Mapping[str, Any]]:
+def manifests(results: Path) -> Iterator[Mapping[str, Any]]:
+    """Those of the runs that belong to a sweep, a search or an experiment, in order of time."""
     for run_id in journal.runs(results):
         manifest = journal.read_run(results, run_id).manifest
         if manifest.get("sweep_id"):

@@ -21,7 +21,7 @@ with points as (
     join answers.summary as s on s.run_id = r.run_id
     left join answers.throughput as t on t.run_id = s.run_id and t.target = s.target
     left join answers.goodput as g on g.run_id = s.run_id and g.target = s.target and g.workload = s.workload
-    where r.sweep_id is not null)
+    where r.sweep_axis in ('concurrency', 'rate'))
 select
     *,
     case when load > lag(load) over steps and lag(trials_per_s) over steps > 0

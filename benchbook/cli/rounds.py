@@ -1,0 +1,120 @@
+"""What `ab` and `aa` share: the options of an experiment, its rounds as they pass, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from benchbook.cli.options import (
+    budget_option,
+    json_option,
+    plan_options,
+    quiet_option,
+    results_option,
+    workers_option,
+)
+
+_OPTIONS = (
+    plan_options,
+    click.option("--rounds", type=click.IntRange(1, 1000), metavar="N", help="Rounds, each a run.  [default: 8]"),
+    click.option(
+        "--stop-early", is_flag=True, help="Stop as soon as the answer is known; valid however often one looks."
+    ),
+    click.option(
+        "--margin",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="A median that moves by less than this share is called alike.  [default: the plan's margin_median, 0.05]",
+    ),
+    click.option("--resume", metavar="EXPERIMENT", help="Go on with this one (an id, the start of one, or `latest`)."),
+    budget_option,
+    workers_option,
+    results_option,
+    json_option,
+    quiet_option,
+)
+
+
+def experiment_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that both verbs take."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def experiment_of(kind: str, chosen: Mapping[str, Any], sides: Mapping[str, Any]) -> Any:
+    """The experiment that the command line describes. sides: fields of `Wish` about A and B. Raises UserError."""
+    from benchbook.cli.options import job_of
+    from benchbook.errors import UserError
+    from benchbook.stages.experiment import Wish, begin, resumed, with_means
+
+    if chosen["resume"]:
+        if sides.get("a"):
+            raise UserError("--resume", f"goes without {sides['a']}", "an experiment goes on with its own targets")
+        found = resumed(kind, chosen["results"], chosen["resume"])
+    else:
+        if not sides.get("a"):
+            raise UserError(f"benchbook {kind}", "needs a target", f"e.g. benchbook {kind} {_EXAMPLE[kind]}")
+        wish = Wish(**sides, stop_early=chosen["stop_early"], margin=chosen["margin"])
+        found = begin(kind, job_of(chosen, results=chosen["results"]), wish)
+    return with_means(found, workers=chosen["workers"], budget_usd=chosen["budget_usd"], rounds=chosen["rounds"])
+
+
+_EXAMPLE = {"ab": "openai-sim anthropic-sim", "aa": "openai-sim"}
+
+
+def conducted(experiment: Any, *, quiet: bool) -> Any:
+    """The experiment, measured under the eyes of whoever looks."""
+    from benchbook.cli.live import live_view
+    from benchbook.cli.output import tell
+    from benchbook.stages.execute import interrupts_handed_on
+    from benchbook.stages.experiment import conduct
+
+    def told(number: int, what: str) -> None:
+        if not quiet:
+            tell(f"round {number} of {experiment.wish.rounds}: {what}")
+
+    if not quiet:
+        tell(f"{experiment.kind} {experiment.experiment_id}: {experiment.pair.a} against {experiment.pair.b}")
+    with interrupts_handed_on(), live_view(quiet=quiet) as on_progress:
+        return conduct(experiment, told, on_progress)
+
+
+def present(experiment: Any, ended: Any, *, as_json: bool) -> int:
+    """Print what the rounds came to and return the exit code: 130 interrupted, 1 a side without a success, else that of
+    compare's gate."""
+    from benchbook.cli.output import print_json
+    from benchbook.errors import EXIT_FAILURES, EXIT_INTERRUPTED
+    from benchbook.reports.experiments import print_experiment
+    from benchbook.stages.experiment import answer
+
+    found = answer(experiment, ended)
+    found["next"] = _next(experiment, ended)
+    if as_json:
+        print_json(found)
+    else:
+        print_experiment(found)
+    if ended.status == "interrupted":
+        return EXIT_INTERRUPTED
+    return EXIT_FAILURES if ended.status == "failed" else int(found["exit_code"])
+
+
+def _next(experiment: Any, ended: Any) -> dict[str, str]:
+    """Label -> the command that comes next."""
+    from benchbook.stages.experiment import sides
+
+    where = "" if experiment.results == "results" else f" --results {experiment.results}"
+    found = {}
+    if ended.status == "failed":
+        found["look"] = f"benchbook show {max(ended.runs.values())}{where}"
+    elif ended.runs and ended.status in ("interrupted", "budget"):
+        more = " --budget-usd MORE" if ended.status == "budget" else ""
+        found["finish"] = f"benchbook {experiment.kind} --resume {experiment.experiment_id}{more}{where}"
+    elif ended.runs:
+        rounds = experiment.wish.rounds * 2
+        found["more"] = f"benchbook {experiment.kind} --resume {experiment.experiment_id} --rounds {rounds}{where}"
+    if ended.runs:
+        a, b = sides(experiment)
+        found["next"] = f"benchbook compare '{a}' '{b}'{where}"
+    return found
