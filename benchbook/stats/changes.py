@@ -15,14 +15,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from statistics import median
+from typing import NamedTuple
 
-import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+Levels = Sequence[float]
 
 SMALLEST = 3
 """Runs that a side of a change has at least."""
@@ -70,17 +66,17 @@ class Change:
     ended: int | None = None
 
 
-def change_points(levels: Sequence[float], *, alpha: float = ALPHA) -> tuple[Change, ...]:
+def change_points(levels: Levels, *, alpha: float = ALPHA) -> tuple[Change, ...]:
     """The changes that stand at the end of a history of levels (logs of medians, or shares), in order of time."""
     return tuple(change for change in replay(levels, alpha=alpha) if change.ended is None)
 
 
-def replay(levels: Sequence[float], *, alpha: float = ALPHA) -> tuple[Change, ...]:
+def replay(levels: Levels, *, alpha: float = ALPHA) -> tuple[Change, ...]:
     """Every change that was ever found, looking after each run, with what became of it; in order of `seen`.
 
     The answer for the first n runs of a history is part of the answer for all of it.
     """
-    series = np.asarray(levels, dtype=np.float64)
+    series = [float(level) for level in levels]
     standing: list[Change] = []
     withdrawn: list[Change] = []
     for runs in range(2 * SMALLEST, len(series) + 1):
@@ -93,23 +89,22 @@ def replay(levels: Sequence[float], *, alpha: float = ALPHA) -> tuple[Change, ..
     return tuple(sorted([*standing, *withdrawn], key=lambda change: (change.seen, change.index)))
 
 
-def spikes(levels: Sequence[float], changes: Sequence[Change]) -> tuple[int, ...]:
+def spikes(levels: Levels, changes: Sequence[Change]) -> tuple[int, ...]:
     """The runs that lie alone, far off the stretch between changes that they are in; none where they are many."""
-    series = np.asarray(levels, dtype=np.float64)
-    cuts = [0, *(change.index for change in changes), len(series)]
-    return tuple(low + at for low, high in pairwise(cuts) for at in _alone(series[low:high]))
+    cuts = [0, *(change.index for change in changes), len(levels)]
+    return tuple(low + at for low, high in pairwise(cuts) for at in _alone(levels[low:high]))
 
 
-def _alone(side: Array) -> list[int]:
+def _alone(side: Levels) -> list[int]:
     if len(side) <= SMALLEST:
         return []
-    off = np.abs(side - np.median(side))
-    scale = _scale(off, 1)
-    found = [int(at) for at in np.flatnonzero(off > _SPIKE * scale)] if scale > 0 else []
+    off = _off(side)
+    limit = _SPIKE * _scale(off, 1)
+    found = [at for at, far in enumerate(off) if far > limit] if limit > 0 else []
     return found if len(found) <= _some(side) else []
 
 
-def _newest(window: Array, alpha: float) -> Change | None:
+def _newest(window: Levels, alpha: float) -> Change | None:
     """The change in a window, if there is one: at the newest three runs, or where the sides are furthest apart."""
     size = len(window)
     if size < 2 * SMALLEST:
@@ -128,7 +123,7 @@ def _allowed(older: int, newer: int, alpha: float) -> float:
     return alpha * _STRICT
 
 
-def _look_again(series: Array, standing: list[Change], withdrawn: list[Change]) -> None:
+def _look_again(series: Levels, standing: list[Change], withdrawn: list[Change]) -> None:
     """The newest change, with what has been measured since: its place and levels, or that it is none."""
     last = standing.pop()
     start = max(standing[-1].index if standing else 0, min(len(series) - WINDOW, last.index - SMALLEST))
@@ -136,7 +131,7 @@ def _look_again(series: Array, standing: list[Change], withdrawn: list[Change]) 
     near = _furthest(_drawn_in(window))
     places = range(min(near, place), max(near, place) + 1) if abs(near - place) <= SMALLEST else (place,)
     best, at = max((_tested(window[:at], window[at:]), at) for at in places)
-    way = (float(np.median(window[place:])) - last.before) / (last.after - last.before)
+    way = (median(window[place:]) - last.before) / (last.after - last.before)
     if best.p < _KEEP and (best.after > best.before) == (last.after > last.before):
         standing.append(replace(last, index=at + start, before=best.before, after=best.after, p=best.p))
     elif way > 0.5:  # what came since lies elsewhere again, but not where it was before
@@ -145,16 +140,20 @@ def _look_again(series: Array, standing: list[Change], withdrawn: list[Change]) 
         withdrawn.append(replace(last, ended=len(series) - 1))
 
 
-def _drawn_in(window: Array) -> Array:
+def _drawn_in(window: Levels) -> list[float]:
     """No run lies outside of the range of its two neighbours on each side: where the split is, no spike has a say."""
-    padded = np.pad(window, 2, constant_values=np.nan)
-    around = np.stack([padded[at : at + len(window)] for at in (0, 1, 3, 4)])
-    return np.clip(window, np.nanmin(around, axis=0), np.nanmax(around, axis=0))
+    drawn = []
+    for at, level in enumerate(window):
+        around = (*window[max(0, at - 2) : at], *window[at + 1 : at + 3])
+        drawn.append(min(max(level, min(around)), max(around)))
+    return drawn
 
 
-def _furthest(window: Array) -> int:
+def _furthest(levels: Levels) -> int:
     """The split at which the weighed energy distance of both sides (exponent 1) is largest."""
-    size = len(window)
+    import numpy as np
+
+    window, size = np.asarray(levels), len(levels)
     sums = np.zeros((size + 1, size + 1))
     sums[1:, 1:] = np.abs(window[:, None] - window[None, :]).cumsum(0).cumsum(1)
     older = np.arange(SMALLEST, size - SMALLEST + 1)
@@ -176,16 +175,21 @@ class _Tested(NamedTuple):
     after: float
 
 
-def _tested(older: Array, newer: Array) -> _Tested:
+def _tested(older: Levels, newer: Levels) -> _Tested:
     """The t-test of both sides without their spikes; t = 0 where too many runs of a side contradict its level."""
-    off = [np.abs(side - np.median(side)) for side in (older, newer)]
-    scale = _scale(np.concatenate(off), 2)
-    kept = [side[far <= _SPIKE * scale] if scale > 0 else side for side, far in zip((older, newer), off, strict=True)]
-    if any(len(side) < len(whole) - _some(whole) for side, whole in zip(kept, (older, newer), strict=True)):
-        return _Tested(0.0, 1.0, float(np.median(older)), float(np.median(newer)))
-    before, after = (float(side.mean()) for side in kept)
+    sides = (older, newer)
+    off = [_off(side) for side in sides]
+    limit = _SPIKE * _scale([*off[0], *off[1]], 2)
+    kept = [
+        [level for level, far in zip(side, fars, strict=True) if far <= limit or limit == 0]
+        for side, fars in zip(sides, off, strict=True)
+    ]
+    if any(len(side) < len(whole) - _some(whole) for side, whole in zip(kept, sides, strict=True)):
+        return _Tested(0.0, 1.0, median(older), median(newer))
+    before, after = (sum(side) / len(side) for side in kept)
     free = len(kept[0]) + len(kept[1]) - 2
-    sd = math.sqrt(sum(float(((side - side.mean()) ** 2).sum()) for side in kept) / free)
+    squares = sum((level - mean) ** 2 for side, mean in zip(kept, (before, after), strict=True) for level in side)
+    sd = math.sqrt(squares / free)
     if before == after or _contradicted(older, newer, (before, after, sd)):
         return _Tested(0.0, 1.0, before, after)
     error = sd * math.sqrt(1 / len(kept[0]) + 1 / len(kept[1]))
@@ -200,23 +204,29 @@ def _p(t: float, free: int) -> float:
     return max(_LEAST_P, 2 * float(stdtr(free, -t)))
 
 
-def _contradicted(older: Array, newer: Array, found: tuple[float, float, float]) -> bool:
+def _contradicted(older: Levels, newer: Levels, found: tuple[float, float, float]) -> bool:
     """Whether more runs of a side than one in five look like the other side's."""
     before, after, sd = found
     step = abs(after - before)
     way = max(_AGREES * step, step - 3 * sd)
     for side, here, there in ((older, before, after), (newer, after, before)):
-        came = (side - there) * math.copysign(1.0, here - there)
-        if np.count_nonzero((came < way) & (came > -3 * sd)) > len(side) // 5:
+        sign = math.copysign(1.0, here - there)
+        if sum(-3 * sd < (level - there) * sign < way for level in side) > len(side) // 5:
             return True
     return False
 
 
-def _some(side: Array) -> int:
+def _off(side: Levels) -> list[float]:
+    """How far each run lies off its side's median."""
+    middle = median(side)
+    return [abs(level - middle) for level in side]
+
+
+def _some(side: Levels) -> int:
     """How many spikes a side may have: one, or a quarter."""
     return max(1, len(side) // 4)
 
 
-def _scale(off: Array, centres: int) -> float:
+def _scale(off: Levels, centres: int) -> float:
     """A robust standard deviation of distances from `centres` medians, each of them at a value or near one."""
-    return 1.4826 * float(np.median(np.sort(off)[centres:]))
+    return 1.4826 * median(sorted(off)[centres:])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchbook.errors import UserError
-from benchbook.history.trends import trend
+from benchbook.history.series import Point, Series
+from benchbook.history.trends import _by_hour, read, trend
 from tests.unit.history.drawn import FIRST, course, history, run_name, stored, written
 
 
@@ -18,8 +20,14 @@ def one(results: Path, **asked: Any) -> dict[str, Any]:
     return row
 
 
-def test_a_step_makes_two_stretches(tmp_path: Path) -> None:
-    row = one(stored(tmp_path, course(1, 30, at=22, by=math.log(1.2))))
+@pytest.fixture(scope="module")
+def stepped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty runs, a step of 20 % with the 23rd."""
+    return stored(tmp_path_factory.mktemp("trends"), course(1, 30, at=22, by=math.log(1.2)))
+
+
+def test_a_step_makes_two_stretches(stepped: Path) -> None:
+    row = one(stepped)
     first, second = row["segments"]
     assert (first["runs"], second["runs"], second["run_id"]) == (22, 8, run_name(22))
     assert (first["change"], first["attribution"]) == (None, None)
@@ -29,6 +37,12 @@ def test_a_step_makes_two_stretches(tmp_path: Path) -> None:
     assert [run["segment"] for run in row["runs"]] == [0] * 22 + [1] * 8
     assert row["spread"]["sd"] == pytest.approx(0.02, rel=0.5)
     assert (row["better"], row["scale"], row["by_hour"], row["withdrawn"]) == ("lower", "log", None, [])
+
+
+def test_since_shows_less_and_knows_all(stepped: Path) -> None:
+    row = one(stepped, since=FIRST.replace(day=25))
+    assert (len(row["runs"]), len(row["segments"])) == (6, 1)
+    assert row["segments"][0]["change"] is not None
 
 
 def test_a_change_is_put_down_to_what_changed(tmp_path: Path) -> None:
@@ -44,44 +58,39 @@ def test_a_change_is_put_down_to_what_changed(tmp_path: Path) -> None:
     ]
 
 
-def test_runs_that_do_not_count_are_named(tmp_path: Path) -> None:
-    kept = history(course(3, 12))
+def test_what_does_not_count_is_named_and_other_workloads_are_other_histories(tmp_path: Path) -> None:
+    kept = history(course(3, 12), {8: {"workload_hash": "w2"}})
     for number, facts in ((4, {"verdict": "INVALID"}), (7, {"status": "interrupted"})):
         kept.rows["runs"][number] |= facts
-    row = one(written(kept, tmp_path))
-    assert len(row["runs"]) == 10
-    assert row["left_out"] == [
+    first, second = [row for row in trend(written(kept, tmp_path)) if row["metric"] == "e2e_ms"]
+    assert (first["workload_hash"], len(first["runs"])) == ("w1", 6)
+    assert (second["workload_hash"], len(second["runs"])) == ("w2", 4)
+    assert first["left_out"] == [
         {"run_id": run_name(4), "why": "INVALID"},
         {"run_id": run_name(7), "why": "interrupted"},
     ]
 
 
-def test_other_workloads_are_other_histories(tmp_path: Path) -> None:
-    results = stored(tmp_path, course(4, 12), {6: {"workload_hash": "w2"}})
-    rows = [row for row in trend(results) if row["metric"] == "e2e_ms"]
-    assert [(row["workload_hash"], len(row["runs"])) for row in rows] == [("w1", 6), ("w2", 6)]
+def test_the_hour_is_told_where_it_explains_much() -> None:
+    def told(by: float) -> dict[str, Any] | None:
+        points = tuple(
+            Point(run_name(n), FIRST + timedelta(days=n, hours=(0, 6, 12)[n % 3]), level + by * (n % 3 == 1), 6, 6)
+            for n, level in enumerate(course(5, 30))
+        )
+        return _by_hour(read(Series("alpha", "api", "w1", "e2e_ms", "log", points)))
+
+    assert told(0.0) is None
+    row = told(0.3)
+    assert row is not None
+    assert (row["highest_hour"], row["hours"], row["runs"]) == (14, 3, 30)
+    assert row["share"] > 0.9
+    assert row["highest_change"] == pytest.approx(math.expm1(0.2), abs=0.02)
 
 
-def test_since_shows_less_and_knows_all(tmp_path: Path) -> None:
-    results = stored(tmp_path, course(1, 30, at=22, by=0.2))
-    row = one(results, since=FIRST.replace(day=25))
-    assert (len(row["runs"]), len(row["segments"])) == (6, 1)
-    assert row["segments"][0]["change"] is not None
-
-
-def test_the_hour_is_told_where_it_explains_much(tmp_path: Path) -> None:
-    levels = [level + (0.3 if n % 3 == 1 else 0) for n, level in enumerate(course(5, 30))]
-    row = one(written(history(levels, hours=(0, 6, 12)), tmp_path))
-    assert row["by_hour"]["highest_hour"] == 14
-    assert row["by_hour"]["share"] > 0.9
-    assert one(stored(tmp_path / "other", course(5, 30)))["by_hour"] is None
-
-
-def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_there_is_refused(stepped: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no stored run"):
         trend(tmp_path)
-    results = stored(tmp_path, course(1, 3))
     with pytest.raises(UserError, match=r"gamma: no stored run asked this target.*alpha"):
-        trend(results, target="gamma")
+        trend(stepped, target="gamma")
     with pytest.raises(UserError, match="no metric 'speed'"):
-        trend(results, metrics=("speed",))
+        trend(tmp_path, metrics=("speed",))
