@@ -80,7 +80,8 @@ NOISES: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
 class Trials:
     """What a run measures: cases with effects of sd `between_cases`, each repeated, with a law of noise.
 
-    interaction: sd of what one case shares within one run only (a prompt that one day's server likes less).
+    interaction: sd of what one case shares within one run only (a prompt that one day's server likes less);
+    scale: what the noise's logs are multiplied by.
     """
 
     cases: int = 20
@@ -88,6 +89,7 @@ class Trials:
     between_cases: float = 0.5
     interaction: float = 0.0
     noise: str = "lognormal"
+    scale: float = 1.0
 
 
 def run_of(rng: np.random.Generator, of: Trials, cases: Array, shift: float = 0.0) -> Array:
@@ -95,7 +97,8 @@ def run_of(rng: np.random.Generator, of: Trials, cases: Array, shift: float = 0.
 
     The trials' noise is drawn in order of time: repetition by repetition over all cases, as a shuffled plan has them.
     """
-    noise = NOISES[of.noise](rng, (1, of.cases * of.repetitions)).reshape(of.repetitions, of.cases).T
+    drawn = of.scale * NOISES[of.noise](rng, (1, of.cases * of.repetitions))
+    noise = drawn.reshape(of.repetitions, of.cases).T
     own = of.interaction * rng.standard_normal(of.cases) if of.interaction else np.zeros(of.cases)
     found: Array = cases[:, None] + own[:, None] + noise + shift
     return found

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Rng = np.random.Generator
 DRIFTS = (0.0, 0.02, 0.05, 0.10, 0.15)
+CALM = Trials(cases=20, repetitions=5, scale=0.4)
+"""Trials that scatter by 20 %, as a TTFT may: what runs share decides, and not their size."""
 METRICS = 3
 """Metrics of a run that are gated together: one drift for all of them, each with noise of its own."""
 
@@ -52,15 +54,20 @@ def false_alarms(rng: Rng, tries: int) -> Iterator[Counted]:
     for runs, stored in ((1, 0), (1, 5), (1, 20), (3, 0), (5, 0), (3, 10)):
         for drift in DRIFTS:
             of = Design(runs, stored, drift)
-            alarms = sum(any(word in (BETTER, WORSE) for word in verdicts(rng, of)) for _ in range(tries))
+            alarms = sum(alarmed(verdicts(rng, of)) for _ in range(tries))
             yield Counted("false alarm of compare", f"drift {drift:.0%}", of.words, alarms, tries)
+
+
+def alarmed(said: Sequence[str]) -> bool:
+    """Whether any metric is CHANGED."""
+    return any(word in (BETTER, WORSE) for word in said)
 
 
 def powers(rng: Rng, tries: int) -> Iterator[Counted]:
     """Power curve: how often a slower B is called CHANGED worse, and EQUIVALENT (which it should not)."""
     for runs, stored in ((1, 10), (3, 0), (5, 0), (5, 10)):
         for change in (0.0, 0.05, 0.10, 0.15, 0.20, 0.30):
-            of = Design(runs, stored, 0.05, math.log1p(change))
+            of = Design(runs, stored, 0.05, math.log1p(change), CALM)
             said = [verdicts(rng, of, metrics=1)[0] for _ in range(tries)]
             for word in (WORSE, EQUIVALENT):
                 yield Counted(word, f"{change:.0%} slower", of.words, said.count(word), tries)
@@ -104,22 +111,24 @@ def compared(rng: Rng, tries: int) -> Iterator[Counted]:
     for law in ("lognormal", "pareto", "ar1"):
         for cases in (6, 20):
             of = Trials(cases, 5, interaction=0.05, noise=law)
-            hits = sum(_holds(_effect(rng, Design(1, 0, 0.0, trials=of), np.zeros(2))) for _ in range(tries))
+            hits = sum(holds(_effect(rng, Design(1, 0, 0.0, trials=of), np.zeros(2))) for _ in range(tries))
             yield Counted("ratio, paired by case", law, f"{cases} cases x 5, no drift", hits, tries)
     for runs, stored in ((1, 10), (3, 0), (5, 10)):
         of_runs = Design(runs, stored, 0.1, trials=Trials(12, 5))
-        hits = sum(_holds(_drawn(rng, of_runs)) for _ in range(tries))
+        hits = sum(holds(drawn(rng, of_runs)) for _ in range(tries))
         yield Counted("ratio, with runs", "lognormal, drift 10 %", of_runs.words, hits, tries)
     for law in ("lognormal", "pareto"):
         of = Trials(20, 10, interaction=0.05, noise=law)
         few = max(20, tries // 4)
-        hits = sum(_holds(_effect(rng, Design(1, 0, 0.0, trials=of), np.zeros(2), P95)) for _ in range(few))
+        hits = sum(holds(_effect(rng, Design(1, 0, 0.0, trials=of), np.zeros(2), P95)) for _ in range(few))
         yield Counted("ratio of p95, by case", law, "20 cases x 10, no drift", hits, few)
 
 
-def _drawn(rng: Rng, of: Design) -> Effect:
+def drawn(rng: Rng, of: Design) -> Effect:
+    """What compare finds in one metric of one pair of sides."""
     return _effect(rng, of, of.drift * rng.standard_normal(of.stored + 2 * of.runs))
 
 
-def _holds(found: Effect) -> bool:
+def holds(found: Effect) -> bool:
+    """Whether the interval holds 0, which is the truth."""
     return found.low is not None and found.high is not None and found.low <= 0 <= found.high

@@ -70,6 +70,8 @@ class Counted:
 
 
 Rng = np.random.Generator
+Draw = Callable[[Rng, int], Iterator["Counted"]]
+"""What draws the cells of a table: a generator, and how many tries of each."""
 
 TRUE: dict[str, Callable[[float], float]] = {
     "lognormal": lambda q: 0.5 * NormalDist().inv_cdf(q),

@@ -6,7 +6,7 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,9 +18,7 @@ from benchmarks import statistics_alarms as alarms
 from benchmarks import statistics_compare as comparing
 from benchmarks import statistics_coverage as coverage
 from benchmarks.figures import print_table
-from benchmarks.statistics_coverage import NOMINAL, Counted
-
-Part = Callable[[np.random.Generator, int], Iterable[Counted]]
+from benchmarks.statistics_coverage import NOMINAL, Counted, Draw
 
 PARTS = 8
 """Each section is drawn in so many parts of its own seed, however many processes there are."""
@@ -41,7 +39,7 @@ class Section:
     """
 
     title: str
-    parts: Mapping[Part, int]
+    parts: Mapping[Draw, int]
     least: Callable[[Counted], float | None] = lambda _: None
     most: Callable[[Counted], float | None] = lambda _: None
     also: str = ""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import agents, cassettes, figures, measuring
+from benchmarks import agents, cassettes, figures, measuring, statistics_tables
 from benchmarks.accuracy import Joined, _figures, _join, _judge
+from benchmarks.statistics_coverage import Counted
 from tests.documented import ROOT
 
 
@@ -123,3 +124,23 @@ def test_a_row_that_breaks_the_law_is_named() -> None:
 
 def test_how_many_trials_there_were_at_a_time() -> None:
     assert agents._most_at_once([(0, 10), (5, 15), (10, 20), (12, 13)]) == 3
+
+
+def test_a_benchmark_may_bear_the_name_of_a_module_of_the_standard_library() -> None:
+    """The folder of a script comes first when it imports: `statistics` is Python's own all the same."""
+    words = "import sys; sys.path.insert(0, 'benchmarks'); import statistics; print(statistics.median([1, 2, 9]))"
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
+
+
+def test_cells_add_up_and_limits_are_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    cell = Counted("what", "law", "design", 3, 60, total=6.0) + Counted("what", "law", "design", 3, 40, total=4.0)
+    assert (cell.hits, cell.tries, cell.mean) == (6, 100, 0.1)
+    assert cell.error == pytest.approx((0.06 * 0.94 / 100) ** 0.5)
+    for most, kept in ((0.05, True), (-0.02, False)):
+        assert (
+            statistics_tables._print(statistics_tables.Section("t", {}, most=lambda _, most=most: most), [cell]) is kept
+        )
+    assert capsys.readouterr().out.count("MISSED") == 1
+    drawn = [statistics_tables.part("sequential", 0, number, 20) for number in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
