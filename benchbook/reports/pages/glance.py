@@ -36,6 +36,7 @@ class Card:
     name: str = ""
     between: str = ""
     note: str = ""
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,12 @@ def reasons(view: RunView, extras: Extras) -> list[tuple[str, str]]:
 
 def cards(view: RunView, extras: Extras, names: Names) -> list[Card]:
     """The handful, in the order in which they are read."""
-    return [card for card in (_failed(view), *_latencies(view, names), *_worth(extras, names)) if card is not None]
+    return [
+        card for card in (_failed(view, extras), *_latencies(view, names), *_worth(extras, names)) if card is not None
+    ]
 
 
-def _failed(view: RunView) -> Card | None:
+def _failed(view: RunView, extras: Extras) -> Card | None:
     attempted = sum(row["attempted"] for row in view.targets)
     if not attempted:
         return None
@@ -82,7 +85,8 @@ def _failed(view: RunView) -> Card | None:
     most = max(kinds, key=lambda kind: (kinds[kind], kind), default="")
     note = f"most often {most} ({kinds[most]})" if most else ""
     what = f"{bad:,} of {attempted:,} measured trials" if bad else f"of {attempted:,} measured trials"
-    return Card("Failed", words.share(bad / attempted) if bad else "none", between=what, note=note)
+    tone = "bad" if bad / attempted > extras.facts.get("max_failure_share", 0.0) else ""
+    return Card("Failed", words.share(bad / attempted) if bad else "none", between=what, note=note, tone=tone)
 
 
 def _latencies(view: RunView, names: Names) -> Iterator[Card | None]:

@@ -13,7 +13,7 @@ from benchbook.reports.pages.drawings import Drawing, drawings, names_of
 from benchbook.reports.pages.extras import Extras
 from benchbook.reports.pages.frame import render
 from benchbook.reports.pages.tables import Table
-from benchbook.reports.plots import inline
+from benchbook.reports.plots import distribution, inline
 from benchbook.reports.plots.load import knee_of
 from benchbook.stats.knee import LEAST_GAIN
 
@@ -56,6 +56,7 @@ def page(view: RunView, extras: Extras | None = None) -> str:
         "knees": list(_knees(extras)),
         "lines": list(copied.lines(view)),
         "run": view.run,
+        "banded_from": distribution.least(view.confidence),
     }
     shown = {key: title for key, title in SECTIONS.items() if _has(key, facts)}
     return render("run.html.j2", {**facts, "sections": shown})

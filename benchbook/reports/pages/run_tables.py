@@ -33,7 +33,12 @@ def quantile(row: Row, metric: str, name: str) -> Cell:
     if value is not None:
         low, high = row[f"{metric}_{name}_low"], row[f"{metric}_{name}_high"]
         return Cell(words.number(value), f"{words.number(low)} to {words.number(high)}", sort=value)
-    return Cell(words.MISSING, str(row[f"{metric}_{name}_refused"] or "") if row[f"{metric}_n"] else "")
+    return _refused(row[f"{metric}_{name}_refused"] if row[f"{metric}_n"] else None)
+
+
+def _refused(why: str | None) -> Cell:
+    """A dash above the reason, in two short lines."""
+    return Cell(words.MISSING, (why or "").replace(", ", ",\n"))
 
 
 def targets(view: RunView, names: Names) -> Table:
@@ -160,7 +165,7 @@ def scores(view: RunView, names: Names) -> Table:
         Column("dataset", "text"),
         Column("category", "text"),
         Column("scorer", "text"),
-        *(Column(names[key]) for key in keys),
+        *(Column(names[key].replace(" (", "\n(")) for key in keys),
     ]
     rows = [
         [*(Cell(part) for part in place), *(_mean_score(by_target.get(key)) for key in keys)]
@@ -300,7 +305,7 @@ def streams(view: RunView) -> Table:
 
 
 def _gap(row: Row, name: str) -> Cell:
-    return Cell(words.number(row[name])) if row[name] is not None else Cell(words.MISSING, row[f"{name}_refused"] or "")
+    return Cell(words.number(row[name])) if row[name] is not None else _refused(row[f"{name}_refused"])
 
 
 def skipped(view: RunView) -> Table:

@@ -126,7 +126,7 @@ def legend(figure: Any, lines: Sequence[Any], names: Sequence[object]) -> None:
     columns = 1 if widest > 24 else 2 if widest > 12 else 3
     lines_of = -(-len(texts) // columns)
     width, height = figure.get_size_inches()
-    below = 0.17 * lines_of
+    below = 0.18 * lines_of + 0.06
     figure.set_size_inches(width, height + below)
     if texts:
         figure.legend(lines, texts, loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=columns, frameon=False)

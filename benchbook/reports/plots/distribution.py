@@ -26,6 +26,8 @@ LABELS = {
 }
 _BANDS = 4
 """Bands of more targets than this hide one another: they are left to the table."""
+_WIDEST = 0.4
+"""Half width of the widest band that is drawn."""
 _LOG_FROM = 30.0
 """The largest value over the smallest from which the axis is logarithmic."""
 
@@ -33,6 +35,11 @@ _LOG_FROM = 30.0
 def half_width(n: int, confidence: float) -> float:
     """The band's half width for n values: DKW's inequality with Massart's constant 2 (Ann. Probab. 18, 1990)."""
     return math.sqrt(math.log(2 / (1 - confidence)) / (2 * n))
+
+
+def least(confidence: float) -> int:
+    """The fewest attempted trials whose band is drawn: of fewer it is wider than it is worth."""
+    return math.ceil(math.log(2 / (1 - confidence)) / (2 * _WIDEST**2))
 
 
 def draw(points: Iterable[Row], metric: str, names: Names, confidence: float = 0.95) -> Any:
@@ -49,7 +56,8 @@ def draw(points: Iterable[Row], metric: str, names: Names, confidence: float = 0
         figure, (axes,) = canvas.blank(f"distribution {metric}")
         lines = [_curve(axes, curves[key], looks[key], place) for place, key in enumerate(drawn)]
         if len(drawn) <= _BANDS:
-            for key in drawn:
+            enough = least(confidence)
+            for key in (key for key in drawn if attempted(curves[key][-1]) >= enough):
                 _band(axes, curves[key], looks[key].colour, confidence)
         values = [point["value"] for key in drawn for point in curves[key]]
         if min(values) > 0 and max(values) / min(values) > _LOG_FROM:
