@@ -96,6 +96,9 @@ def recommendation(results: str | Path, wish: Wish | None = None) -> Recommendat
     plans = {run["run_id"]: plan_prices(run["plan"]) for run in taken.runs}
     costs, price_notes = _costs(Path(results), wish, taken, plans)
     found = contenders(select(Path(results), TRIALS, runs=taken.ids), taken.chosen, costs)
+    if not found:
+        none = Refusal("every selected run", "it holds no measured trial", _commands(taken.runs[-1]))
+        return Recommendation(taken.ids, taken.runs[-1]["workload_hash"], (), (), (), (none,), taken.notes)
     if wish.reference is not None and wish.reference not in {one.target for one in found}:
         names = ", ".join(sorted({one.target for one in found}))
         raise UserError(f"--reference {wish.reference}", "is no target of these runs", f"one of {names}")
