@@ -225,10 +225,10 @@ def _no_saving(a: str, b: str, score: Bounded, wish: Wish, again: str) -> Refusa
         )
     if score.high is not None and score.high < 0:
         return Refusal(
-            about, f"it costs less and scores {_points(score)} differently: worse for sure", "benchbook history scores"
+            about, f"it costs less, and scores worse for sure ({_points(score)})", "benchbook history scores"
         )
     needed = cases_needed(score, wish.score_margin)
-    seen = f"the score differs by {_points(score)} on {score.cases} cases, which is not within {points}"
+    seen = f"the score differs by {_points(score)}, on {score.cases} cases, which is not within {points}"
     if needed is None:
         return Refusal(about, f"it costs less, and {seen}", "benchbook history scores")
     return Refusal(
@@ -312,7 +312,7 @@ def _amount(axis: str, row: Row) -> str:
 
 def _points(found: Bounded) -> str:
     low, high = found.low or 0.0, found.high or 0.0
-    return f"{100 * (found.value or 0):+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{100 * (found.value or 0):+.1f} points, {100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def _percents(found: Bounded) -> str:

@@ -24,6 +24,7 @@ from benchbook.history.views import (
     metrics_view,
     table_view,
 )
+from benchbook.results.damage import Damaged
 from benchbook.results.schemas import TABLES
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ _WRONG_SQL = (
 """Errors of the query's own, whatever the files hold."""
 
 T = TypeVar("T")
+_told: set[Damaged] = set()
 
 
 def opened(results: Path, scope: Scope, questions: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
@@ -46,11 +48,13 @@ def opened(results: Path, scope: Scope, questions: Collection[str] = ()) -> duck
 
 
 def scanned(results: Path, scope: Scope) -> Sources:
-    """The scope's files; those that are passed over are logged."""
+    """The scope's files; those that are passed over are logged, each once by a process."""
     with empty() as con:
         sources = scan(con, results, scope)
     for damage in sources.damaged:
-        _LOG.warning("%s", damage)
+        if damage not in _told:
+            _told.add(damage)
+            _LOG.warning("%s", damage)
     return sources
 
 

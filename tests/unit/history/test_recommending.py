@@ -150,7 +150,7 @@ def test_a_saving_is_refused_where_equivalence_is_not_shown(tmp_path: Path) -> N
     found = recommendation(changed(tmp_path, lambda row, _: row.update(score=1.0)))
     assert not any("in quality" in line for line in found.sentences)
     why = refused(found, "small in the place of big")
-    assert "+0.0 points (-24.2 to +24.2) on 12 cases, which is not within 3 points" in why.reason
+    assert "+0.0 points, -24.2 to +24.2, on 12 cases, which is not within 3 points" in why.reason
     assert "cases like these would tell" in why.reason
     assert why.command.startswith("benchbook run")
     assert all(row["standing"] != "dominated" for row in found.rows)
