@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from benchbook.history.frozen import frozen
 
 Row = Mapping[str, Any]
 
@@ -63,7 +64,7 @@ def _facts(runs: Sequence[Row], served: Sequence[Row], targets: Sequence[str]) -
 
 def _add_plan(found: dict[str, set[str]], run: Row, targets: Sequence[str]) -> None:
     """Model, address, parameters and price of each target, as the plan was frozen."""
-    plan = json.loads(run.get("plan") or "{}")
+    plan = frozen(run.get("plan"))
     specs = {spec["name"]: spec for spec in plan.get("sections", {}).get("execute", {}).get("targets", ())}
     for place, target in enumerate(targets):
         spec, price = specs.get(target), plan.get("prices", {}).get(target)

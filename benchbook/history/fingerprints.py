@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchbook.history.frozen import frozen
+
 Row = Mapping[str, Any]
 
 OURS, MACHINE, PROVIDER = "ours", "machine", "provider"
@@ -113,12 +115,12 @@ def _plans(before: Row, after: Row) -> Iterator[Difference]:
 
 
 def _plan(row: Row) -> dict[str, dict[str, Any]]:
-    frozen = json.loads(row["plan"] or "{}")
-    execute = dict(frozen.get("sections", {}).get("execute", {}))
+    plan = frozen(row["plan"])
+    execute = dict(plan.get("sections", {}).get("execute", {}))
     targets = execute.pop("targets", [])
     mine: dict[str, Any] = next((one for one in targets if one.get("name") == row["target"]), {})
     target = {key: value for key, value in mine.items() if key not in _UNTOLD and key not in ("model", "price")}
-    return {"target": target, "price": frozen.get("prices", {}).get(row["target"], {}), "execute": execute}
+    return {"target": target, "price": plan.get("prices", {}).get(row["target"], {}), "execute": execute}
 
 
 def _machine(before: Row, after: Row) -> Iterator[Difference]:

@@ -5,7 +5,6 @@ An answer is the same to the last bit whenever the files are the same, whether i
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbook.errors import QueryError, UnknownRunError
 from benchbook.history.answering import Answering, rows
+from benchbook.history.frozen import frozen
 from benchbook.history.opening import opened, rows_of, scanned, stumbling
 from benchbook.history.sources import Scope
 from benchbook.history.summaries import kept, tables_in, tables_of
@@ -65,7 +65,7 @@ def run_row(results: str | Path, run_id: str) -> dict[str, Any]:
     rows = select(Path(results), "select * from runs", runs=(run_id,))
     if not rows:
         raise UnknownRunError("", f"no run {run_id!r} in {results}", "see `benchbook runs`")
-    stored = json.loads(rows[0]["store_params"] or "{}")
+    stored = frozen(rows[0]["store_params"])
     return {**rows[0], "max_failure_share": stored.get("max_failure_share", StoreSection().max_failure_share)}
 
 

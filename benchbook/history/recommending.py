@@ -18,6 +18,7 @@ from benchbook.config.prices import OLD_DAYS, age_days
 from benchbook.errors import UserError
 from benchbook.history.advice import Refusal, Wish, advice, pair_row
 from benchbook.history.contenders import TRIALS, Chosen, Contender, contenders, rivals
+from benchbook.history.frozen import frozen
 from benchbook.history.questions import ask, select
 from benchbook.history.repricing import PlanPrices, plan_prices, repriced, table_of
 from benchbook.history.selecting import select_side
@@ -325,12 +326,7 @@ def _meets(row: Row, limits: Mapping[str, float]) -> str:
 
 def _commands(run: Row) -> str:
     """The command that measures the plan of a stored run again."""
-    import json
-
-    try:
-        source = json.loads(run["plan"] or "{}").get("source", "")
-    except ValueError:
-        source = ""
+    source = frozen(run["plan"]).get("source", "")
     usual = source in ("", "params.yaml", "command line")
     return "benchbook run" if usual else f"benchbook run --plan {source}"
 

@@ -7,7 +7,6 @@ stands behind the #), else PROVIDER/MODEL.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbook.config.prices import read_prices
+from benchbook.history.frozen import frozen
 from benchbook.history.questions import select
 from benchbook.measure.cost import cost_usd, summed
 from benchbook.measure.provenance import Known
@@ -46,13 +46,13 @@ class PlanPrices:
 def plan_prices(plan: str | None) -> PlanPrices:
     """The prices in a row of `runs`; none where the plan is not there or is of another form."""
     try:
-        frozen = json.loads(plan or "{}")
+        told = frozen(plan)
         fields = Price.__slots__
         vectors = {
             name: Price(**{field: found.get(field) for field in fields if field != "source"})
-            for name, found in (frozen.get("prices") or {}).items()
+            for name, found in (told.get("prices") or {}).items()
         }
-        targets = frozen.get("sections", {}).get("execute", {}).get("targets", [])
+        targets = told.get("sections", {}).get("execute", {}).get("targets", [])
         return PlanPrices(vectors, {spec["name"]: _keys(spec) for spec in targets})
     except (ValueError, TypeError, AttributeError, KeyError):
         return PlanPrices({}, {})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchbook.config import AggregateSection
+from benchbook.history.frozen import frozen
 from benchbook.history.questions import run_row
 from benchbook.stats.verdicts import Margins
 
@@ -35,7 +35,7 @@ class Rules:
 
 def planned_rules(results: str | Path, run_id: str) -> Rules:
     """The rules that the plan of this run gives. Raises UnknownRunError."""
-    plan = json.loads(run_row(results, run_id).get("plan") or "{}")
+    plan = frozen(run_row(results, run_id).get("plan"))
     said = plan.get("sections", {}).get("aggregate", {})
     section = AggregateSection.model_validate({k: v for k, v in said.items() if k in AggregateSection.model_fields})
     margins = Margins(section.margin_median, section.margin_p95, section.margin_share)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from benchbook.errors import UnknownRunError
 from benchbook.history import ask, ask_many, run_row
+from benchbook.history.frozen import frozen
 from benchbook.records import TEAM_WORKLOADS
 
 Row = Mapping[str, Any]
@@ -127,7 +127,7 @@ def own_confidence(results: str | Path, run_id: str) -> float:
 def _own(results: str | Path, run_id: str) -> Mapping[str, Any]:
     """The section `aggregate` of the run's own plan."""
     try:
-        plan = json.loads(run_row(results, run_id)["plan"] or "{}")
+        plan = frozen(run_row(results, run_id)["plan"])
     except UnknownRunError:
         raise UnknownRunError(str(results), f"no stored run {run_id}", "see `benchbook runs`") from None
     section: Mapping[str, Any] = plan.get("sections", {}).get("aggregate", {})
