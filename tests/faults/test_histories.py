@@ -132,7 +132,10 @@ THIN: Mapping[Callable[[str], Stored], Said] = {
     identical: Said('"ratio": 1.0', "No target is best at everything"),
     zeros: Said('"word"', "it is 0"),
     no_prices: Said('"word"', "cost of small, big and slow: unknown"),
-    one_sided: Said("nothing to hold against each other: A has big (api); small (api), B has slow (api)", "not all measured in the same runs"),
+    one_sided: Said(
+        "nothing to hold against each other: A has big (api); small (api), B has slow (api)",
+        "not all measured in the same runs",
+    ),
     other_cases: Said("needs 6 paired cases, has 0", "on these 14 cases"),
     unlike: Said("unlike", "unlike workloads"),
     warm_up_only: Said("nothing to hold against each other", "no measured trial"),
