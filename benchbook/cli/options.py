@@ -11,8 +11,7 @@ import click
 
 from benchbook.config import CASSETTE, DEFAULT_PLAN, SIMULATOR
 from benchbook.errors import PlanError, UserError
-from benchbook.stages import DEFAULT_RESULTS, Job
-from benchbook.stages.profile import KINDS as PROFILES
+from benchbook.stages import DEFAULT_RESULTS, PROFILES, Job
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from benchbook.config.documents import Lines, Place, apply_overrides, parse, where
@@ -88,6 +87,8 @@ def build_plan(document: Mapping[str, Any], source: str, lines: Lines | None = N
 
 def to_yaml(spec: PlanSpec) -> str:
     """The plan as a YAML text that `load_plan` reads back to an equal specification."""
+    import yaml
+
     body = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)
 

@@ -1,13 +1,17 @@
-"""YAML documents as plain data, with the line of every place in them, and overrides of single values."""
+"""YAML documents as plain data, with the line of every place in them, and overrides of single values.
+
+A plan that comes as data, as the measuring process gets it, never loads the reader of YAML.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from benchbook.errors import PlanError
+
+if TYPE_CHECKING:
+    import yaml
 
 Place = tuple[str, ...]
 """A way into a document: keys, and numbers of list entries as texts."""
@@ -20,6 +24,8 @@ def parse(text: str, source: str, right: str) -> tuple[dict[str, Any], Lines]:
 
     Raises PlanError where it is not YAML or no mapping; `right` says what would be right then.
     """
+    import yaml
+
     try:
         node, document = _loaded(text)
     except yaml.YAMLError as error:
@@ -36,6 +42,8 @@ def parse(text: str, source: str, right: str) -> tuple[dict[str, Any], Lines]:
 
 def _loaded(text: str) -> tuple[Any, Any]:
     """The text's node and its document. libyaml's reader is many times as fast; PyYAML's own names mistakes better."""
+    import yaml
+
     quick = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return yaml.compose(text, Loader=quick), yaml.load(text, Loader=quick)  # noqa: S506 - both are safe
@@ -44,6 +52,8 @@ def _loaded(text: str) -> tuple[Any, Any]:
 
 
 def _lines(node: yaml.Node | None, place: Place) -> Iterator[tuple[Place, int]]:
+    import yaml
+
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield (*place, str(key.value)), key.start_mark.line + 1
@@ -68,6 +78,8 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> None:
 
 def _apply(document: dict[str, Any], override: str) -> None:
     """Apply `a.b.0.c=VALUE` (VALUE is YAML) to the document in place."""
+    import yaml
+
     key, sign, value = override.partition("=")
     if not sign or not key:
         raise PlanError(f"-S {override}", "is no override", "write -S section.field=value")

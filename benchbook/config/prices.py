@@ -9,8 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from benchbook.errors import PlanError
 from benchbook.records import Price
 
@@ -73,6 +71,8 @@ def price_notes(spec: PlanSpec, today: date) -> Iterator[str]:
 
 def _document(path: Path, where: str, name: str) -> Mapping[str, Any]:
     """The parsed file, with a date and a mapping of prices."""
+    import yaml
+
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import urllib.request
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -40,7 +40,11 @@ def is_loopback(host: str) -> bool:
 
 def from_environment() -> dict[str, str]:
     """The environment's proxies by scheme, as urllib reads them (`no` holds NO_PROXY)."""
-    return urllib.request.getproxies_environment()
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return {}
+    from urllib.request import getproxies_environment
+
+    return getproxies_environment()
 
 
 def choose(origin: Origin, proxies: Mapping[str, str]) -> Proxy | None:
@@ -70,5 +74,7 @@ def parse(url: str) -> Proxy:
 
 
 def _bypassed(origin: Origin, proxies: Mapping[str, str]) -> bool:
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
     # The port-qualified form as well: NO_PROXY may name `host:port`.
-    return bool(urllib.request.proxy_bypass_environment(origin.address, dict(proxies)))  # type: ignore[attr-defined]
+    return bool(proxy_bypass_environment(origin.address, dict(proxies)))

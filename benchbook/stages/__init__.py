@@ -19,6 +19,8 @@ from benchbook.errors import UserError
 from benchbook.results.paths import DEFAULT_RESULTS
 
 STAGES = ("validate", "execute", "store", "aggregate", "report")
+PROFILES = ("all", "cpu", "memory")
+"""What `Job.profile` may ask for."""
 
 OnStored = Callable[[str, int, int], None]
 """Takes how far `store` has come with a run: its id, trials read, trials planned."""

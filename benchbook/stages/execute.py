@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,6 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
     from benchbook.runner.session import Orders
     from benchbook.runner.session import execute as run_session
     from benchbook.runner.stored import stored_plan
-    from benchbook.stages.profile import profiling
 
     results = Path(job.results)
     if job.resume:
@@ -61,7 +60,7 @@ def execute(job: Job, on_progress: OnProgress | None = None) -> Executed:
         facts={"profiled": True} if job.profile else {},
         workers=job.workers,
     )
-    with profiling(job.profile) as profile:
+    with _profiled(job) as profile:
         outcome = run_session(plan, orders, _reporting(on_progress, profile))
     if on_progress is not None:
         on_progress({**outcome.progress.report(), "ended": True})
@@ -81,6 +80,14 @@ def _reporting(on_progress: OnProgress | None, profile: Profile | None) -> Calla
             profile.tick()
 
     return report
+
+
+def _profiled(job: Job) -> AbstractContextManager[Profile | None]:
+    if not job.profile:
+        return nullcontext()
+    from benchbook.stages.profile import profiling
+
+    return profiling(job.profile)
 
 
 def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:

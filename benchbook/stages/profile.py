@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pyinstrument import Profiler
     from pyinstrument.session import Session
 
-KINDS = ("all", "cpu", "memory")
 _INTERVAL_S = 0.002
 _FOLD_NS = 5_000_000_000
 _SIZES = 600
@@ -31,11 +30,8 @@ _MIB = 2**20
 
 
 @contextmanager
-def profiling(kind: str) -> Iterator[Profile | None]:
-    """Profile what this thread does while it lasts; None where `kind` is empty. Call its `tick` now and then."""
-    if not kind:
-        yield None
-        return
+def profiling(kind: str) -> Iterator[Profile]:
+    """Profile what this thread does while it lasts, `kind` as `Job.profile`. Call its `tick` now and then."""
     profile = Profile(cpu=kind in ("all", "cpu"), memory=kind in ("all", "memory"))
     try:
         yield profile
