@@ -26,8 +26,6 @@ _ALWAYS = ("response_ms",)
 """Shown although no gate looks at it: it alone holds retries and waits."""
 
 _NAMED = 3
-_ONCE = 60
-"""A longer reason is said once below the table, not in each row."""
 
 
 def answer(compared: Compared) -> str:
@@ -151,24 +149,29 @@ def change(row: Row) -> str:
         return MISSING if row["difference"] is None else f"{_signed(100 * row['difference'])} points"
     if row["ratio"] is None:
         return MISSING
-    moved = "" if row["difference"] is None else f" ({_sign(row['difference'])}{number(abs(row['difference']))} ms)"
+    moved = "" if row["difference"] is None else f" ({_in_ms(row, 'difference')} ms)"
     return f"{_signed(100 * (row['ratio'] - 1))} %{moved}"
 
 
 def interval(row: Row) -> str:
     """The bounds of `change`, in its unit."""
-    if row["scale"] == "share":
-        bounds, unit = (row["difference_low"], row["difference_high"]), "points"
-    else:
-        low, high = (None if row[name] is None else row[name] - 1 for name in ("low", "high"))
-        bounds, unit = (low, high), "%"
-    if bounds[0] is None or bounds[1] is None:
+    shares = row["scale"] == "share"
+    names = ("difference_low", "difference_high") if shares else ("low", "high")
+    bounds = [row[name] for name in names]
+    if None in bounds:
         return ""
-    said = f"{_signed(100 * bounds[0])} to {_signed(100 * bounds[1])} {unit}"
-    if row["scale"] == "share" or row["difference"] is None:
+    low, high = (100 * (bound if shares else bound - 1) for bound in bounds)
+    said = f"{_signed(low)} to {_signed(high)} {'points' if shares else '%'}"
+    if shares or row["difference"] is None:
         return said
-    low, high = row["difference_low"], row["difference_high"]
-    return f"{said} ({_sign(low)}{number(abs(low))} to {_sign(high)}{number(abs(high))} ms)"
+    return f"{said} ({_in_ms(row, 'difference_low')} to {_in_ms(row, 'difference_high')} ms)"
+
+
+def _in_ms(row: Row, name: str) -> str:
+    """One of a p95's differences, with as many decimals as the largest of them needs."""
+    largest = max(abs(row[of]) for of in ("difference", "difference_low", "difference_high"))
+    digits = 0 if largest >= 100 else 1 if largest >= 10 else 2 if largest >= 1 else 3
+    return _signed(row[name], digits)
 
 
 def level(row: Row, side: str) -> str:
@@ -238,19 +241,20 @@ def _cells(row: Row) -> list[Cell | str]:
 
 
 def _hint(row: Row) -> str:
-    """What stands below a verdict: where an open one points to, and what it needs, if that is short."""
+    """What stands below a verdict: what an open one looks like, and what it needs; why it needs that is said once."""
     if row["verdict"] != CANNOT_TELL:
         return ""
-    points = [f"points to {row['sense']}"] if row["sense"] else []
-    why = [row["why"]] if row["why"] and len(row["why"]) <= _ONCE else []
-    return "; ".join([*points, *why])
+    looks = [f"looks {row['sense']}"] if row["sense"] else []
+    need = f"~{row['more_runs']} more run{'s' if row['more_runs'] > 1 else ''}" if row["more_runs"] else row["why"]
+    return ", ".join([*looks, *([need.split(": ")[0]] if need else [])])
 
 
 def _reasons(rows: Sequence[Row]) -> Iterator[str]:
-    """The reasons that are too long for a row, each once."""
-    for why in dict.fromkeys(row["why"] for row in rows if row["verdict"] == CANNOT_TELL):
-        if len(why) > _ONCE:
-            yield f"{CANNOT_TELL}: {why}"
+    """Why open verdicts need what they need, each once."""
+    still_open = [row for row in rows if row["verdict"] == CANNOT_TELL]
+    if any(row["more_runs"] for row in still_open):
+        yield "more runs: about so many on each side would tell, if the change is what it looks like"
+    yield from dict.fromkeys(row["why"] for row in still_open if ": " in row["why"])
 
 
 def _in_markdown(row: Row) -> list[str]:
@@ -278,8 +282,8 @@ def _safe(text: str) -> str:
     return text
 
 
-def _signed(value: float) -> str:
-    digits = 0 if abs(value) >= 100 else 1
+def _signed(value: float, digits: int = 1) -> str:
+    digits = 0 if abs(value) >= 100 else digits
     rounded = round(value, digits)
     return f"{_sign(rounded)}{abs(rounded):,.{digits}f}"
 

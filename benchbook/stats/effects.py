@@ -42,6 +42,7 @@ MEDIAN, P95, SCORE, FAILURES = "median", "p95", "score", "failures"
 
 _P95_DRAWS = 1_999
 _P95_WORK = 40_000_000
+_BATCH = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,14 +263,21 @@ def _weighted_p95(run: Run, weights: NDArray[np.int64]) -> NDArray[np.float64]:
     values = np.concatenate([np.asarray(of, dtype=float) for of in run.values()])
     cases = np.repeat(np.arange(len(run)), [len(of) for of in run.values()])
     order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    found = np.empty(len(weights))
-    for row, drawn in enumerate(weights):
-        cumulated = np.cumsum(drawn[cases[order]])
-        at = (cumulated[-1] - 1) * 0.95
-        below = math.floor(at)
-        first, second = np.searchsorted(cumulated, [below, math.ceil(at)], side="right")
-        found[row] = ordered[first] + (at - below) * (ordered[second] - ordered[first])
+    ordered, owners = values[order], cases[order]
+    step = max(1, _BATCH // len(values))
+    parts = [_p95_rows(ordered, weights[at : at + step, owners]) for at in range(0, len(weights), step)]
+    return np.concatenate(parts)
+
+
+def _p95_rows(ordered: NDArray[np.float64], times: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The p95 of sorted values, each there `times` over; a row of `times` an answer."""
+    import numpy as np
+
+    cumulated = np.cumsum(times, axis=1)
+    at = (cumulated[:, -1] - 1) * 0.95
+    below, above = np.floor(at), np.ceil(at)
+    first, second = ((cumulated <= rank[:, np.newaxis]).sum(axis=1) for rank in (below, above))
+    found: NDArray[np.float64] = ordered[first] + (at - below) * (ordered[second] - ordered[first])
     return found
 
 

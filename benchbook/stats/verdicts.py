@@ -26,7 +26,7 @@ WORDS = (WORSE, CANNOT_TELL, BETTER, EQUIVALENT)
 
 MARGIN_MEDIAN, MARGIN_P95, MARGIN_SHARE = 0.05, 0.10, 0.03
 
-ONE_RUN = "one run a side, and too few others are stored to know how runs differ"
+ONE_RUN = "one run each, and too few others are stored to know how runs differ"
 
 HOLM, BENJAMINI_HOCHBERG = "holm", "fdr_bh"
 """Of the metrics of a gate; of those that are only reported."""
@@ -116,20 +116,16 @@ def adjusted(p_values: Sequence[float | None], method: str = HOLM) -> list[float
 def _undecided(effect: Effect, question: Question, *, stands_out: bool) -> Judged:
     """CANNOT TELL, and what would settle it: runs, test cases, or fewer metrics at a time."""
     if effect.spread is None:
-        return Judged(
-            CANNOT_TELL,
-            "one run a side, and too few others are stored to know how runs differ: needs at least 1 more run a side",
-            1,
-        )
+        return Judged(CANNOT_TELL, f"needs at least 1 more run a side: {ONE_RUN}", 1)
     more = _more_runs(effect, question)
     if more is not None and more > 0:
         runs = f"about {more} more run{'s' if more > 1 else ''} a side"
         return Judged(CANNOT_TELL, f"needs {runs}", more)
     if more is None and effect.spread.sd > 0:
-        return Judged(CANNOT_TELL, "too close to the margin for any number of runs")
+        return Judged(CANNOT_TELL, "too close to the margin: no number of runs would tell")
     if stands_out:
-        return Judged(CANNOT_TELL, "stands out alone, not among so many metrics: needs more runs")
-    return Judged(CANNOT_TELL, "the prompts differ too much in it: needs more test cases")
+        return Judged(CANNOT_TELL, "needs more runs: it stands out alone, not among so many metrics")
+    return Judged(CANNOT_TELL, "needs more test cases: what the prompts leave open is too much by itself")
 
 
 def _more_runs(effect: Effect, question: Question) -> int | None:

@@ -198,8 +198,8 @@ def test_no_comparison_of_two_runs_claims_a_change(cli: Cli, pair: Any) -> None:
     assert done.code == 4
     assert done.lines[0].startswith("CANNOT TELL: ")
     line = next(line for line in done.lines if " ttft_ms " in line)
-    assert "points to worse" in line
-    assert "CANNOT TELL: one run a side" in done.out
+    assert "looks worse, ~1 more run" in line
+    assert "needs at least 1 more run a side: one run each, and too few others" in done.out
     assert "CHANGED" not in done.out
     assert "of these runs alone" in done.out
     every = cli("compare", "latest~2", "latest~1", "--results", pair.results, "--all")

@@ -61,7 +61,7 @@ def test_verdicts(effect: Effect, p: float | None, question: Question, verdict: 
 
 def test_without_run_level_evidence_the_word_is_never_changed() -> None:
     judged = judge(found(0.9, 0.8, 1.0, None), None, asked(runs=1))
-    assert judged.why == f"{ONE_RUN}: needs at least 1 more run a side"
+    assert judged.why == f"needs at least 1 more run a side: {ONE_RUN}"
     assert judged.more_runs == 1
 
 
