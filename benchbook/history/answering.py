@@ -73,15 +73,15 @@ class Answering:
     def _fresh(
         self, covered: Mapping[str, frozenset[str]], marks: Marks, last: int | None = None
     ) -> dict[str, list[pa.Table]]:
-        """Question -> its answers of the runs that are not covered."""
-        todo: dict[tuple[str, ...], list[str]] = {}
+        """Question -> its answers of the runs that are not covered. Those that need no calls take more runs at once."""
+        todo: dict[tuple[frozenset[str], bool], list[str]] = {}
         for question, runs in covered.items():
             needed = tables_of(question)
             have = {run for run, tables in marks.items() if not tables.keys().isdisjoint(needed)}
-            todo.setdefault(tuple(sorted(have - runs)), []).append(question)
+            todo.setdefault((frozenset(have - runs), "calls" in needed), []).append(question)
         found: dict[str, list[pa.Table]] = {question: [] for question in covered}
-        for lacking, questions in todo.items():
-            for question, table in self._computed(questions, lacking, last):
+        for (lacking, _), questions in todo.items():
+            for question, table in self._computed(questions, sorted(lacking), last):
                 found[question].append(table)
         return found
 

@@ -37,9 +37,13 @@ on_target as (
     from stalls as s asof join arrivals as a
         on s.run_id = a.run_id and s.session = a.session and s.target = a.target and s.outer_ns >= a.at_ns
     group by s.stall),
+-- What went on at the same target went on somewhere: only the other stalls need the wider search.
+alone as materialized (
+    from stalls
+    where stall not in (select stall from on_target where heard)),
 on_any as (
     select s.stall, max(a.at_ns) >= any_value(s.inner_ns) as heard
-    from stalls as s asof join arrivals as a
+    from alone as s asof join (from arrivals where run_id in (select run_id from alone)) as a
         on s.run_id = a.run_id and s.session = a.session and s.outer_ns >= a.at_ns
     group by s.stall),
 seconds as (

@@ -4,20 +4,23 @@
 -- tokens_per_chunk is over calls whose tokens were reported and whose chunks are all of this kind.
 with streams as materialized (
     select run_id, target, chunk_offsets_us as at_us, chunk_sizes as sizes, chunk_kinds as kinds, tokens_out,
-        row_number() over () as call, len(list_distinct(chunk_kinds)) as kinds_seen
+        list_distinct(chunk_kinds) as seen
     from calls
     where phase = 'measured' and error_kind is null and streamed and len(chunk_offsets_us) > 0),
-chunks as (
-    select
-        run_id, target, call, tokens_out, kinds_seen,
-        unnest(kinds) as kind, unnest(sizes) as size, unnest(at_us) as at_us
+by_kind as (
+    select *, unnest(seen) as kind
     from streams),
 by_call as (
     select
-        run_id, target, kind, call, count(*) as chunks, count(distinct at_us) as reads,
-        case when any_value(kinds_seen) = 1 then any_value(tokens_out) end as tokens
-    from chunks
-    group by all),
+        run_id, target, kind, case when len(seen) = 1 then tokens_out end as tokens,
+        case when len(seen) = 1 then at_us
+            else list_transform(list_filter(list_zip(at_us, kinds), lambda chunk: chunk[2] = kind), lambda chunk: chunk[1]) end
+            as own_us,
+        len(own_us) as chunks, list_unique(own_us) as reads
+    from by_kind),
+chunks as (
+    select run_id, target, unnest(kinds) as kind, unnest(sizes) as size
+    from streams),
 reads as (
     select
         run_id, target, kind, count(*) as calls, sum(reads)::bigint as reads,
