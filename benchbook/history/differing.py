@@ -26,6 +26,7 @@ _MAPS = {
     "harness": "harness",
 }
 _PLAIN = {"git_commit": "git commit", "git_dirty": "uncommitted changes", "lock_hash": "lock file", "host": "host name"}
+_BIAS = "calibrated TTFT bias"
 _SHORT = 12
 _MOST_SAID = 3
 
@@ -41,6 +42,8 @@ def differences(
     facts = [_facts(side, served, [pair[at] for pair in targets]) for at, side in enumerate((a, b))]
     names = dict.fromkeys((*facts[0], *facts[1]))
     rows = ((name, facts[0].get(name, set()), facts[1].get(name, set())) for name in names)
+    if _as_uncertain(a, b):
+        rows = (row for row in rows if row[0] != _BIAS)
     return [{"what": name, "a": _said(of_a), "b": _said(of_b)} for name, of_a, of_b in rows if of_a != of_b]
 
 
@@ -55,11 +58,18 @@ def _facts(runs: Sequence[Row], served: Sequence[Row], targets: Sequence[str]) -
             for key, value in dict(run.get(column) or {}).items():
                 _add(found, f"{name}: {key}", value)
         if run.get("calibration_ttft_bias_ms") is not None:
-            _add(found, "calibrated TTFT bias", f"{run['calibration_ttft_bias_ms']:.2f} ms")
+            _add(found, _BIAS, f"{run['calibration_ttft_bias_ms']:.2f} ms")
         _add_plan(found, run, targets)
     ids = {run["run_id"] for run in runs}
     _add_served(found, [row for row in served if row["run_id"] in ids], targets)
     return found
+
+
+def _as_uncertain(a: Sequence[Row], b: Sequence[Row]) -> bool:
+    """Whether the sides' calibrations differ by no more than either's own uncertainty."""
+    known = [row for row in (*a, *b) if row.get("calibration_ttft_bias_ms") is not None]
+    biases = [row["calibration_ttft_bias_ms"] for row in known]
+    return bool(known) and max(biases) - min(biases) <= 2 * min(row["calibration_ttft_u_ms"] or 0.0 for row in known)
 
 
 def _add_plan(found: dict[str, set[str]], run: Row, targets: Sequence[str]) -> None:

@@ -289,4 +289,4 @@ def _signed(value: float, digits: int = 1) -> str:
 
 
 def _sign(value: float) -> str:
-    return "+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else "\N{PLUS-MINUS SIGN}"
+    return "+" if value > 0 else "-" if value < 0 else ""
