@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -54,15 +55,22 @@ class Answering:
             if per_run(name) and name not in exact
         }
         fresh = self._fresh(covered, marks)
+        behind = _named(name for name in asked if not per_run(name) and name not in exact)
+        ready: dict[str, pa.Table] = {}
+        for question, runs in covered.items():
+            table = self.kept.table(question, runs) if runs else None
+            if runs and table is None:
+                found = replace(self, kept=Kept(self.kept.folder)).answers((question,))[question]
+            else:
+                found = self._together(question, table, fresh.pop(question))
+            if question in behind:
+                ready[question] = found
+            yield question, found
         for question in asked:
             if question in exact:
                 yield question, None
             elif question not in covered:
-                yield question, self._across(question, marks)
-            else:
-                table = self.kept.table(question, covered[question]) if covered[question] else None
-                lost = bool(covered[question]) and table is None
-                yield question, self._none(question) if lost else self._together(question, table, fresh.pop(question))
+                yield question, self._across(question, marks, ready)
 
     def _kept(self, question: str, marks: Marks, last: int | None) -> tuple[frozenset[str], pa.Table | None]:
         """The runs that the kept answer covers, and its rows of them."""
@@ -121,14 +129,14 @@ class Answering:
         if batch:
             yield batch
 
-    def _across(self, question: str, marks: Marks) -> pa.Table:
-        """A question whose answer is of several runs together; those that it asks in turn may be kept."""
+    def _across(self, question: str, marks: Marks, ready: Mapping[str, pa.Table] = MappingProxyType({})) -> pa.Table:
+        """A question whose answer is of several runs together; those that it asks in turn are ready, or may be kept."""
         if self.kept.exact(question, key(question, self.settings), marks):
             table = self.kept.table(question)
             if table is not None:
                 return table
         with self._open(self.sources) as con:
-            given(con, self.answers(_named([question])))
+            given(con, {**self.answers([part for part in _named([question]) if part not in ready]), **ready})
             return con.sql(question_texts()[question]).to_arrow_table()
 
     def _none(self, question: str) -> pa.Table:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 COVERS = "covers.json"
 VERSION = 1
 ROWS_PER_GROUP = 16_384
-_ROWS_OF_A_RUN = frozenset({"curves", "failures", "retries", "timeline"})
+_ROWS_OF_A_RUN = frozenset({"curves", "failures", "retries", "timeline", "wall_curves"})
 """Questions whose rows are points, trials, attempts or spans, each of one run."""
 _DEFAULTS: Mapping[str, Any] = {
     "confidence": 0.95,
