@@ -111,7 +111,7 @@ def _next(experiment: Any, ended: Any) -> dict[str, str]:
     elif ended.runs and ended.status in ("interrupted", "budget"):
         more = " --budget-usd MORE" if ended.status == "budget" else ""
         found["finish"] = f"benchbook {experiment.kind} --resume {experiment.experiment_id}{more}{where}"
-    elif ended.runs:
+    elif ended.status == "finished":
         rounds = experiment.wish.rounds * 2
         found["more"] = f"benchbook {experiment.kind} --resume {experiment.experiment_id} --rounds {rounds}{where}"
     if ended.runs:

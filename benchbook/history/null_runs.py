@@ -25,6 +25,8 @@ AGAIN = "~again"
 """What stands behind a target's name where it is its own rival."""
 A_SIDE = 3
 """Rounds on either side of a comparison of the same."""
+NEWEST = 24
+"""Rounds that are looked at, the newest ones: what was so a year ago says little, and every comparison takes time."""
 
 _ROUNDS = """
 select sweep_id, sweep_value as round, run_id, plan
@@ -45,7 +47,7 @@ order by run_id, metric
 def realised(
     results: str | Path, target: str, workload_hash: str, *, confidence: float = 0.95
 ) -> dict[str, Any] | None:
-    """What compare says of runs of an unchanged target; None where no `aa` of this target and workload is stored.
+    """What compare says of the newest runs of an unchanged target; None where none of them is stored.
 
     Keys: target, workload_hash, rounds, experiments; comparisons of the same (`nulls`) and alarms (those with a gated
     metric that was called CHANGED); share of alarms with Wilson's low and high (None without a comparison); spread:
@@ -75,11 +77,15 @@ def realised(
 
 
 def _experiments(results: Path, target: str, workload_hash: str) -> list[list[str]]:
-    """The runs of each experiment with this target, in order of rounds."""
+    """The newest runs of each experiment with this target, in order of rounds."""
+    rows = [
+        row
+        for row in select(results, _ROUNDS.format(_literal(workload_hash)))
+        if f'"{target}{AGAIN}"' in (row["plan"] or "")
+    ]
     found: dict[str, list[str]] = defaultdict(list)
-    for row in select(results, _ROUNDS.format(_literal(workload_hash))):
-        if f'"{target}{AGAIN}"' in row["plan"]:
-            found[row["sweep_id"]].append(row["run_id"])
+    for row in sorted(rows, key=lambda row: str(row["run_id"]))[-NEWEST:]:
+        found[row["sweep_id"]].append(row["run_id"])
     return list(found.values())
 
 

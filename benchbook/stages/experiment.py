@@ -206,17 +206,22 @@ class _Conduct:
             if run_id is not None and finished(Path(self._of.results), run_id):
                 store(self._of.job(number), run_id)
                 self._on_round(number, "has a finished run")
-            elif (why := self._too_dear(run_id)) is not None:
-                return Conducted("budget", why, self._runs)
-            elif (status := self._measure(number, run_id)) != "finished":
+                continue
+            if (ended := self._over() or self._too_dear(run_id)) is not None:
+                return ended
+            if (status := self._measure(number, run_id)) != "finished":
                 return Conducted(status, "", self._runs)
-            rows = self._rows()
-            self._on_round(number, _told(rows[-1]))
-            if (failing := _failing(self._of.pair, rows[-1])) is not None:
-                return Conducted("failed", failing, self._runs)
-            if self._of.wish.stop_early and (known := settled(look(self._of, rows))):
-                return Conducted("settled", known, self._runs)
-        return Conducted("finished", "", self._runs)
+            self._on_round(number, _told(self._rows()[-1]))
+        return self._over() or Conducted("finished", "", self._runs)
+
+    def _over(self) -> Conducted | None:
+        """Whether more rounds would tell nothing: a side fails altogether, or the answer is known."""
+        rows = [row for row in self._rows() if row["status"] == "finished"]
+        if rows and (failing := _failing(self._of.pair, rows[-1])) is not None:
+            return Conducted("failed", failing, self._runs)
+        if self._of.wish.stop_early and (known := settled(look(self._of, rows))):
+            return Conducted("settled", known, self._runs)
+        return None
 
     def _measure(self, number: int, run_id: str | None) -> str:
         """Measure a round, or what is missing of it, and store it: how it ended."""
@@ -241,16 +246,17 @@ class _Conduct:
         spent = [row["spent_usd"] or 0.0 for row in self._rows() if row["run_id"] != besides]
         return self._of.wish.budget_usd - sum(spent)
 
-    def _too_dear(self, run_id: str | None) -> str | None:
-        """Why the next round is not begun: it would not be whole, and half a round says nothing."""
+    def _too_dear(self, run_id: str | None) -> Conducted | None:
+        """Whether the next round would not be whole for its cost: half a round says nothing."""
         left_usd = self._left_usd(besides=run_id)
         if left_usd is None:
             return None
         whole = [row["spent_usd"] or 0.0 for row in self._rows() if row["status"] == "finished"]
         if left_usd <= 0:
-            return f"${self._of.wish.budget_usd:g} are spent"
+            return Conducted("budget", f"${self._of.wish.budget_usd:g} are spent", self._runs)
         if whole and max(whole) > left_usd:
-            return f"a round costs up to ${max(whole):.3g}, and ${left_usd:.3g} are left"
+            why = f"a round costs up to ${max(whole):.3g}, and ${left_usd:.3g} are left"
+            return Conducted("budget", why, self._runs)
         return None
 
 

@@ -45,7 +45,7 @@ def forecast(job: Job) -> dict[str, Any]:
         "load": load_words(spec),
         "measured_by": _measured_by(plan),
         "cache": spec.execute.cache,
-        "duration_s": max(row["duration_s"] for row in rows),
+        "duration_s": (max if spec.execute.order == "interleaved" else sum)(row["duration_s"] for row in rows),
         "cost_usd_most": None if None in costs else math.fsum(costs),
         "targets": rows,
         "notes": list(price_notes(spec, today())),

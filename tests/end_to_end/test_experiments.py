@@ -57,10 +57,10 @@ def begun(job: Job, a: str, b: str, **wish: Any) -> Experiment:
 
 @pytest.fixture(scope="module")
 def told(shared: Callable[..., Any], make_bench: Any) -> Any:
-    """Three rounds of quick against tardy."""
+    """Two rounds of quick against tardy."""
 
     def measure(bench: Any) -> None:
-        conduct(begun(prepare(bench), "quick", "tardy", rounds=3), lambda *_: None)
+        conduct(begun(prepare(bench), "quick", "tardy", rounds=2), lambda *_: None)
 
     return shared(make_bench(Path()), "experiment", measure)
 
@@ -68,12 +68,12 @@ def told(shared: Callable[..., Any], make_bench: Any) -> Any:
 def test_a_known_difference_is_found_and_each_round_is_a_run_of_its_own(told: Any, cli: Cli) -> None:
     ended = cli("ab", "--resume", "latest", "--results", told.results)
     assert ended.code == 3
-    assert "round 2 of 3: has a finished run" in ended.err
+    assert "round 2 of 2: has a finished run" in ended.err
     said = " ".join(ended.out.split())
     found = resumed("ab", str(told.results), "latest")
     for words in (
         f"ab {found.experiment_id} A quick B tardy",
-        f"more benchbook ab --resume {found.experiment_id} --rounds 6",
+        f"more benchbook ab --resume {found.experiment_id} --rounds 4",
         f"next benchbook compare 'sweep={found.experiment_id} target=quick' 'sweep={found.experiment_id} target=tardy'",
     ):
         assert words in said
@@ -81,9 +81,9 @@ def test_a_known_difference_is_found_and_each_round_is_a_run_of_its_own(told: An
     assert "CHANGED worse" in cost
     runs = [run_row(told.results, run_id) for run_id in done(found).values()]
     assert [(run["sweep_id"], run["sweep_axis"], run["sweep_value"]) for run in runs] == [
-        (found.experiment_id, "ab", float(number)) for number in (1, 2, 3)
+        (found.experiment_id, "ab", float(number)) for number in (1, 2)
     ]
-    assert (len({run["workload_hash"] for run in runs}), len({run["plan_hash"] for run in runs})) == (1, 3)
+    assert (len({run["workload_hash"] for run in runs}), len({run["plan_hash"] for run in runs})) == (1, 2)
     trials, _ = read_table(told.results, "trials")
     for run in runs:
         rows = [row for row in trials.to_pylist() if row["run_id"] == run["run_id"]]
