@@ -104,8 +104,8 @@ def _sure(row: Row) -> str:
     if real is None:
         return f"{known}false alarms: no aa run of this target is stored, `benchbook aa` makes them"
     if not real["comparisons"]:
-        return f"{known}false alarms: {real['rounds']} aa rounds stored, too few for a pair"
-    told = f"{real['alarms']} of {real['comparisons']} pairs of aa rounds were called changed"
+        return f"{known}false alarms: {real['rounds']} aa rounds are stored, too few to compare any"
+    told = f"{real['alarms']} of {real['comparisons']} comparisons of it with itself (`benchbook aa`) said CHANGED"
     between = (real["spread"] or {}).get(row["metric"])
-    apart = f", which lie {share(between['sd'])} apart" if between else ""
+    apart = f"; aa rounds lie {share(between['sd'])} apart" if between else ""
     return f"{known}false alarms: {told}{apart}"
