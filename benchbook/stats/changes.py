@@ -111,13 +111,16 @@ def _newest(window: Levels, alpha: float) -> Change | None:
         return None
     for at in dict.fromkeys((size - SMALLEST, _furthest(_drawn_in(window)))):
         seen = _tested(window[:at], window[at:])
-        if seen.p < _allowed(at, size - at, alpha):
+        if seen.p < _allowed(at, seen.newer, alpha):
             return Change(at, seen.before, seen.after, seen.p, size - 1)
     return None
 
 
 def _allowed(older: int, newer: int, alpha: float) -> float:
-    """The p that a look must stay below. The longer the older side, the less it takes to keep the same power."""
+    """The p that a look must stay below. The longer the older side, the less it takes to keep the same power.
+
+    newer: runs of the newer side that are no spikes: two that agree beside a spike must be as clear as any other look.
+    """
     if newer == SMALLEST and older >= SETTLED:
         return float(alpha * (SETTLED / older) ** 1.5)
     return alpha * _STRICT
@@ -167,12 +170,13 @@ def _furthest(levels: Levels) -> int:
 
 
 class _Tested(NamedTuple):
-    """Two sides against each other: |t|, its p, and both levels."""
+    """Two sides against each other: |t|, its p, both levels, and how many runs of the newer side are no spikes."""
 
     t: float
     p: float
     before: float
     after: float
+    newer: int = 0
 
 
 def _tested(older: Levels, newer: Levels) -> _Tested:
@@ -194,7 +198,7 @@ def _tested(older: Levels, newer: Levels) -> _Tested:
         return _Tested(0.0, 1.0, before, after)
     error = sd * math.sqrt(1 / len(kept[0]) + 1 / len(kept[1]))
     t = abs(after - before) / error if error else math.inf
-    return _Tested(t, _p(t, free), before, after)
+    return _Tested(t, _p(t, free), before, after, len(kept[1]))
 
 
 def _p(t: float, free: int) -> float:
@@ -211,7 +215,7 @@ def _contradicted(older: Levels, newer: Levels, found: tuple[float, float, float
     way = max(_AGREES * step, step - 3 * sd)
     for side, here, there in ((older, before, after), (newer, after, before)):
         sign = math.copysign(1.0, here - there)
-        if sum(-3 * sd < (level - there) * sign < way for level in side) > len(side) // 5:
+        if sum(-3 * sd <= (level - there) * sign < way for level in side) > len(side) // 5:
             return True
     return False
 
@@ -228,5 +232,8 @@ def _some(side: Levels) -> int:
 
 
 def _scale(off: Levels, centres: int) -> float:
-    """A robust standard deviation of distances from `centres` medians, each of them at a value or near one."""
-    return 1.4826 * median(sorted(off)[centres:])
+    """A robust standard deviation of distances from `centres` medians, each of them at a value or near one.
+
+    Where most runs lie at their median it is taken from the mean distance.
+    """
+    return 1.4826 * median(sorted(off)[centres:]) or 1.2533 * sum(off) / len(off)
