@@ -68,6 +68,7 @@ def conducted(experiment: Any, *, quiet: bool) -> Any:
     """The experiment, measured under the eyes of whoever looks."""
     from benchbook.cli.live import live_view
     from benchbook.cli.output import tell
+    from benchbook.cli.pipeline import warn
     from benchbook.stages.execute import interrupts_handed_on
     from benchbook.stages.experiment import conduct
 
@@ -77,6 +78,7 @@ def conducted(experiment: Any, *, quiet: bool) -> Any:
 
     if not quiet:
         tell(f"{experiment.kind} {experiment.experiment_id}: {experiment.pair.a} against {experiment.pair.b}")
+        warn(experiment.spec())
     with interrupts_handed_on(), live_view(quiet=quiet) as on_progress:
         return conduct(experiment, told, on_progress)
 

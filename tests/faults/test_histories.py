@@ -312,7 +312,12 @@ def test_thin_and_one_sided_runs(made: Callable[[str], Stored], door: Door, answ
         assert part in " ".join((out + err).split()), line
 
 
-OTHERS = ("trend --json", "alerts --json", "profile list --json", "runs --json", "report old1 --json")
+OTHERS = (
+    "trend --json",
+    "alerts --json",
+    "profile --json",
+    "report all_failures-a --json",
+)
 
 
 @pytest.mark.parametrize("line", [line for line in OTHERS if line.split()[0] in VERBS])
@@ -331,7 +336,7 @@ def test_a_flipped_byte(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert {row["run_id"] for row in ask_many(("token_use",), results)["token_use"]} == {"f-a"}
 
 
-@pytest.mark.parametrize("line", ["recommend", "compare latest~1 latest", *OTHERS[:3]])
+@pytest.mark.parametrize("line", ["recommend", "compare latest~1 latest", *OTHERS[:2]])
 def test_no_history_at_all(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if line.split(maxsplit=1)[0] in VERBS:
         code, _, err = called(line, tmp_path / "none", capsys)
