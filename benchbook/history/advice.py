@@ -218,11 +218,8 @@ def _no_saving(a: str, b: str, score: Bounded, wish: Wish, again: str) -> Refusa
     about = f"{b} in the place of {a}"
     points = f"{100 * wish.score_margin:g} points"
     if score.value is None:
-        return Refusal(
-            about,
-            f"it costs less, and its quality can't be held against {a}'s: {score.refused}",
-            _command(score.refused or "", again, None),
-        )
+        reason, command = _supplied(score.refused or "unknown", again, None)
+        return Refusal(about, f"it costs less, and its quality can't be held against {a}'s: {reason}", command)
     if score.high is not None and score.high < 0:
         return Refusal(
             about, f"it costs less, and scores worse for sure ({_points(score)})", "benchbook history scores"
@@ -248,10 +245,14 @@ def _lacking(rows: Sequence[Row], again: str) -> Iterator[Refusal]:
         for axis in _SAID:
             if row[f"{axis}_refused"]:
                 found[axis, row[f"{axis}_refused"]].append(row)
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for (axis, reason), lacking in found.items():
-        about = f"{_SAID[axis]} of {_listed([row['target'] for row in lacking])}"
-        cases = max(row["cases"] for row in lacking)
-        yield Refusal(about, reason, _command(reason, again, cases))
+        alike[reason, tuple(row["target"] for row in lacking)].append(_SAID[axis])
+    every = tuple(row["target"] for row in rows if row["standing"] != "not comparable")
+    cases = max((row["cases"] for row in rows), default=0)
+    for (reason, names), axes in alike.items():
+        whose = "every target" if names == every and len(every) > 1 else _listed(names)
+        yield Refusal(f"{_listed(axes)} of {whose}", *_supplied(reason, again, cases))
 
 
 _SAID = {
@@ -266,24 +267,25 @@ _SAID = {
 }
 
 
-def _command(reason: str, again: str, cases: int | None) -> str:
-    """What would supply what a reason names."""
+def _supplied(reason: str, again: str, cases: int | None) -> tuple[str, str]:
+    """A reason with what would help, and the command that supplies it."""
     needs = re.match(r"needs (\d+), has (\d+)", reason)
     if needs and cases:
-        return f"{again} -n {math.ceil(int(needs[1]) / cases)}"
-    return next((command.format(again=again) for part, command in _SUPPLIES.items() if part in reason), again)
+        return reason, f"{again} -n {math.ceil(int(needs[1]) / cases)}"
+    found = next((supply for part, supply in _SUPPLIES.items() if part in reason), ("", "{again}"))
+    return reason + found[0], found[1].format(again=again)
 
 
 _SUPPLIES = {
-    "test cases": "{again} --dataset FILE (one with more cases)",
-    "scored": "{again} (with `expected`, `references` or a `scorer` in the cases of the dataset)",
-    "price": "benchbook recommend --prices FILE (or a price in the plan: price: FILE#PROVIDER/MODEL)",
-    "stream": "{again} --stream",
-    "cost of": "benchbook history failures",
-    "succeeded": "benchbook history failures",
-    "solved": "benchbook history failures",
+    "test cases": ("; take a dataset with more", "{again} --dataset FILE"),
+    "scored": ("; give the cases `expected`, `references` or a `scorer`", "{again}"),
+    "price": ("; or name one in the plan, price: FILE#PROVIDER/MODEL", "benchbook recommend --prices FILE"),
+    "stream": ("", "{again} --stream"),
+    "cost of": ("", "benchbook history failures"),
+    "succeeded": ("", "benchbook history failures"),
+    "solved": ("", "benchbook history scores"),
 }
-"""What a reason says -> the command that supplies it."""
+"""What a reason says -> what else is to be said, and the command that helps."""
 
 
 def _inverted(axes: Mapping[str, Bounded]) -> dict[str, Bounded]:

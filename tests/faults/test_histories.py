@@ -131,7 +131,7 @@ THIN: Mapping[Callable[[str], Stored], Said] = {
     one_trial: Said("needs 6 paired cases, has 1", "needs 6 test cases, has 1"),
     identical: Said('"ratio": 1.0', "No target is best at everything"),
     zeros: Said('"word"', "it is 0"),
-    no_prices: Said('"word"', "cost of small, big and slow: unknown"),
+    no_prices: Said('"word"', "of every target: unknown"),
     one_sided: Said(
         "nothing to hold against each other: A has big (api); small (api), B has slow (api)",
         "not all measured in the same runs",

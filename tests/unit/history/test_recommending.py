@@ -181,17 +181,17 @@ def few_cases(row: Any, _: int) -> None:
 @pytest.mark.parametrize(
     ("change", "about", "reason", "command"),
     [
-        (no_score, "score of small, big and slow", "no answer was scored", "`expected`, `references` or a `scorer`"),
-        (no_price, "cost of small", "no price", "benchbook recommend --prices FILE"),
-        (not_streamed, "ttft_ms p50 of small, big and slow", "not streamed", "benchbook run --stream"),
-        (few_trials, "e2e_ms p95 of small, big and slow", "needs 59, has 36", "benchbook run -n 5"),
-        (few_cases, "score of small, big and slow", "needs 6 test cases, has 4", "one with more cases"),
+        (no_score, "score of every target", "no answer was scored; give the cases `expected`", "benchbook run"),
+        (no_price, "cost of small", "no price; or name one in the plan", "benchbook recommend --prices FILE"),
+        (not_streamed, "ttft_ms p50 and ttft_ms p95 of every target", "not streamed", "benchbook run --stream"),
+        (few_trials, "e2e_ms p95 and ttft_ms p95 of every target", "needs 59, has 36", "benchbook run -n 5"),
+        (few_cases, "of every target", "needs 6 test cases, has 4; take a dataset with more", "run --dataset FILE"),
     ],
     ids=["score", "price", "stream", "trials", "cases"],
 )
 def test_refusals_say_what_would_help(tmp_path: Path, change: Any, about: str, reason: str, command: str) -> None:
     found = recommendation(changed(tmp_path, change))
-    one = next(one for one in found.refusals if sorted(one.about) == sorted(about))
+    one = refused(found, about)
     assert reason in one.reason
     assert command in one.command
 
