@@ -69,7 +69,8 @@ class Series(NamedTuple):
 def series(index: int) -> Series:
     """The look of the target at this place in the order of the run."""
     place = index % len(COLOURS)
-    return Series(COLOURS[place], _LINES[(place + index // len(COLOURS)) % len(_LINES)], _MARKERS[place])
+    shifted = (place + index // len(COLOURS)) % len(_MARKERS)
+    return Series(COLOURS[place], _LINES[shifted], _MARKERS[shifted])
 
 
 def looks(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Series]:
@@ -132,7 +133,7 @@ def legend(figure: Any, lines: Sequence[Any], names: Sequence[object]) -> None:
         figure.legend(lines, texts, loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=columns, frameon=False)
     height += below
     figure.subplots_adjust(
-        left=0.6 / width, right=1 - 0.14 / width, top=1 - 0.1 / height, bottom=(0.46 + below) / height
+        left=0.66 / width, right=1 - 0.14 / width, top=1 - 0.1 / height, bottom=(0.46 + below) / height
     )
 
 

@@ -13,6 +13,7 @@ from benchbook.reports.plots import canvas
 from benchbook.stats.knee import Knee, knee
 
 Row = Mapping[str, Any]
+_TICKS = 8
 UNITS = {"concurrency": "concurrency (requests in flight)", "rate": "offered load (requests/s)"}
 
 
@@ -96,6 +97,6 @@ def _ticks(axes: Any, rows: Sequence[Row]) -> None:
     loads = sorted({row["load"] for row in rows})
     if loads[-1] / loads[0] > 6:
         axes.set_xscale("log")
-    axes.set_xticks(loads if len(loads) <= 10 else loads[:: len(loads) // 6])
     canvas.plain_numbers(axes.xaxis)
+    axes.set_xticks(loads if len(loads) <= _TICKS else loads[:: -(-len(loads) // _TICKS)])
     axes.set_xlabel(UNITS.get(str(rows[0]["axis"]), str(rows[0]["axis"])))
