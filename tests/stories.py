@@ -71,7 +71,8 @@ def _facts(number: int, trials: list[Row], wall_s: float) -> Row:
     of = {status: sum(trial["status"] == status for trial in trials) for status in ("success", "failure", "timeout")}
     started = _started(number)
     invalid = number == 7
-    plan = {"sections": {"aggregate": {}, "execute": {"targets": [{"name": target} for target in TARGETS]}}}
+    named = [{"name": target, "provider": "openai", "model": target} for target in TARGETS]
+    plan = {"source": "params.yaml", "sections": {"aggregate": {}, "execute": {"targets": named}}}
     return run_row(
         run_id(number),
         started_at=started,

@@ -45,6 +45,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "aa": ("benchbook.cli.aa", "A target against itself: how often would compare raise a false alarm?"),
     "sweep": ("benchbook.cli.sweep", "Run a plan under one load after another; where does more load stop paying?"),
     "search": ("benchbook.cli.search", "Find the largest load that still meets objectives."),
+    "ui": ("benchbook.cli.ui", "Show the history in a browser: runs, comparisons, questions, SQL, raw rows."),
     "recommend": ("benchbook.cli.recommend", "Say which target to take, and what it would save."),
     "power": ("benchbook.cli.power", "Say before spending which change n runs a side can show, and what they cost."),
     "trend": ("benchbook.cli.trend", "The history of each target's metrics: stretches, changes, whose they are."),

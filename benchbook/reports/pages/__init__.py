@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PAGES: Mapping[str, str] = {}
+PAGES: Mapping[str, str] = {
+    "comparison": "benchbook.reports.pages.comparison:report",
+    "history": "benchbook.reports.pages.history:report",
+}
 """Kind of page beside the run's -> `module:function`: `comparison` is asked with two sides, `history` with nothing.
 `benchbook report` knows those that stand here."""

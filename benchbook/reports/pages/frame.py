@@ -39,6 +39,16 @@ def render(template: str, facts: Mapping[str, Any], *, served: bool = False) -> 
     return _environment().get_template(template).render({**ours, **facts})
 
 
+def fragment(template: str, facts: Mapping[str, Any]) -> str:
+    """A piece of a page, escaped as pages are."""
+    return _environment().get_template(template).render({"words": words, **facts})
+
+
+def script_policy(*, served: bool) -> str:
+    """The policy that every page carries."""
+    return policy(_part("frame.js"), served=served)
+
+
 def policy(script: str, *, served: bool) -> str:
     """The Content-Security-Policy of a page with this script: nothing is fetched, nothing else runs."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -28,6 +28,8 @@ class Column:
 class Cell:
     """A value, what stands below it in small (an interval, a model), and what it is sorted by if not by its text.
 
+    link: where it leads, relative to the page or within it; made of parts that were quoted.
+
     style: `bad`, `low`, `good`, `strong` or nothing. A colour never says it alone: the text does.
     """
 
@@ -35,6 +37,7 @@ class Cell:
     below: str = ""
     style: str = ""
     sort: float | None = None
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
