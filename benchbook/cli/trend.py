@@ -65,7 +65,7 @@ def _print(row: Row) -> None:
     several = f"{row['target']}  {row['workload']}  {row['metric']}  workload {row['workload_hash'][:8]}"
     drawn, marks = spark(row["runs"])
     show_words((several, "bold"))
-    click.echo(f"  {drawn}  {_value(row, row['runs'][-1]['value'])}")
+    click.echo(f"  {drawn}  newest {_value(row, row['runs'][-1]['value'])}")
     if marks.strip():
         click.echo(f"  {marks.rstrip()}")
     columns = ("from run", "date", "runs", "level", "change", "points to", "what changed")

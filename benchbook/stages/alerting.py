@@ -96,7 +96,9 @@ def _posted(url: str, body: Mapping[str, Any]) -> str:
 
     data = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS, default=str)
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method="POST")  # noqa: S310
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler(), _NoRedirects())
+    direct = urllib.parse.urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    proxies = urllib.request.ProxyHandler({} if direct else None)  # loopback addresses never go through a proxy
+    opener = urllib.request.build_opener(proxies, _NoRedirects())
     try:
         with opener.open(request, timeout=TIMEOUT_S):
             return ""
