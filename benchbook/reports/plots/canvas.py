@@ -139,13 +139,13 @@ def legend(figure: Any, lines: Sequence[Any], names: Sequence[object]) -> None:
 
 def plain_numbers(axis: Any) -> None:
     """`0.2`, `50`, `1,000` at an axis' ticks, whatever its scale."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     low, high = sorted(axis.get_view_interval())
     if axis.get_scale() == "log" and 0 < low < high < _DECADES * low:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def svg(figure: Any) -> str:
