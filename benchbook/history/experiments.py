@@ -124,7 +124,7 @@ def settled(found: Sequence[Look]) -> str:
     """Why the experiment may stop: a metric differs, or all are alike; "" where neither is known."""
     different = [look for look in found if look.word == "different"]
     if different:
-        said = ", ".join(f"{look.metric} x {look.ratio:.3g}" for look in different)
+        said = ", ".join(f"{look.metric} x {look.ratio:.3g} ({look.workload})" for look in different)
         return f"B differs from A: {said}"
     if found and all(look.word == "alike" for look in found):
         return f"B is like A in {', '.join(dict.fromkeys(look.metric for look in found))}"

@@ -77,9 +77,11 @@ def _ended(found: Row) -> Iterator[str]:
 
 
 def _verdicts(rows: Sequence[Row]) -> tuple[list[Column], list[list[Cell]]]:
-    columns = [Column("metric"), Column("A", right=True), Column("B", right=True), Column("B / A", right=True)]
+    several = len({row["workload"] for row in rows}) > 1
+    columns = [Column("workload")] if several else []
+    columns += [Column("metric"), Column("A", right=True), Column("B", right=True), Column("B / A", right=True)]
     columns += [Column("verdict"), Column("why", rank=-1)]
-    return columns, [_verdict(row) for row in rows]
+    return columns, [[*([Cell(row["workload"])] if several else []), *_verdict(row)] for row in rows]
 
 
 def _verdict(row: Row) -> list[Cell]:

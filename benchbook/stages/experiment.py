@@ -262,7 +262,11 @@ class _Conduct:
 
 def _told(row: Mapping[str, Any]) -> str:
     """A finished round in a line."""
-    ratios = [f"{metric} x {ratio:.3g}" for (_, metric), ratio in sorted(row["ratios"].items())]
+    several = len({workload for workload, _ in row["ratios"]}) > 1
+    ratios = [
+        f"{workload + ' ' if several else ''}{metric} x {ratio:.3g}"
+        for (workload, metric), ratio in sorted(row["ratios"].items())
+    ]
     said = ", ".join(["B / A", *ratios]) if ratios else "no metric that both sides have"
     return f"{row['verdict']}: {said}" if row["verdict"] != "VALID" else said
 
