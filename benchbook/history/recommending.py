@@ -25,6 +25,7 @@ from benchbook.history.selecting import select_side
 from benchbook.history.weighing import (
     LATENCIES,
     MARGINS,
+    Levels,
     Scale,
     axes_of,
     columns,
@@ -37,14 +38,18 @@ from benchbook.measure.provenance import Known
 from benchbook.records import Price
 from benchbook.stats.joint import Bounded, ratio
 from benchbook.stats.pareto import Gain, standings
-from benchbook.stats.spread import Spread, between_runs
+from benchbook.stats.spread import RECENT
 
 Row = Mapping[str, Any]
 
 NEWEST = 5
 """Runs that are taken where no side is named: the newest of the newest run's workload."""
 
-_RUNS = "select run_id, started_at, status, verdict, workload_hash, plan from runs order by started_at, run_id"
+_RUNS = """
+select run_id, started_at, status, verdict, workload_hash, sweep_id, plan
+from runs
+order by started_at, run_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,13 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """Fit runs of one workload. chosen: run -> what is taken of it; runs: their rows, oldest first."""
+    """Fit runs of one workload. chosen: run -> what is taken of it; runs: their rows, oldest first; stored: all."""
 
     chosen: Mapping[str, Sequence[Chosen]]
     runs: Sequence[Row]
     notes: tuple[str, ...]
     refusals: tuple[Refusal, ...]
+    stored: Sequence[Row]
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -104,7 +110,11 @@ def recommendation(results: str | Path, wish: Wish | None = None) -> Recommendat
         names = ", ".join(sorted({one.target for one in found}))
         raise UserError(f"--reference {wish.reference}", "is no target of these runs", f"one of {names}")
     scale = Scale(
-        wish.latency, wish.confidence, {**MARGINS, "score": wish.score_margin}, _spreads(Path(results), taken)
+        wish.latency,
+        wish.confidence,
+        {**MARGINS, "score": wish.score_margin},
+        _levels(Path(results), taken),
+        {run["run_id"]: _session(run) for run in taken.runs},
     )
     rows, weighed, against = _weighed(found, scale, wish)
     said = advice(rows, against, wish, _commands(taken.runs[-1]))
@@ -147,10 +157,9 @@ def _taken(results: Path, wish: Wish) -> _Taken:
             "unlike workloads: what was asked of the targets differs",
             f"take one of them, e.g. workload_hash={str(other['workload_hash'])[:12]}",
         )
-    everything = [Chosen(None, None)]
-    return _Taken(
-        {row["run_id"]: chosen.get(row["run_id"], everything) for row in fit}, fit, tuple(notes), tuple(refusals)
-    )
+    all_of = [Chosen(None, None)]
+    wanted = {row["run_id"]: chosen.get(row["run_id"], all_of) for row in fit}
+    return _Taken(wanted, fit, tuple(notes), tuple(refusals), tuple(stored.values()))
 
 
 def _unfit(run: Row) -> str | None:
@@ -196,16 +205,25 @@ def _costs(
     return repriced(results, taken.ids, lambda _run, target: priced.get(target)), notes
 
 
-def _spreads(results: Path, taken: _Taken) -> dict[str, Spread]:
-    """How far fit runs of this workload lie apart, by latency metric; those that tell nothing are left out."""
-    groups: dict[str, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in ask("levels", results):
-        fit = row["status"] == "finished" and row["verdict"] != "INVALID"
-        alike = row["workload_hash"] == taken.runs[-1]["workload_hash"]
-        if fit and alike and row["metric"] in LATENCIES and row["level"] is not None:
-            groups[row["metric"]][row["target"], row["workload"]].append(row["level"])
-    found = {metric: between_runs(levels.values()) for metric, levels in groups.items()}
-    return {metric: spread for metric, spread in found.items() if spread is not None}
+def _levels(results: Path, taken: _Taken) -> Levels:
+    """The levels of fit runs of this workload, the newest of them, those of one sweep or experiment as one."""
+    alike = [row for row in taken.stored if row["workload_hash"] == taken.runs[-1]["workload_hash"]]
+    newest = [row for row in alike if _unfit(row) is None][-RECENT:]
+    sessions = {row["run_id"]: _session(row) for row in newest}
+    found: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in ask("levels", results, runs=tuple(sessions)):
+        if row["metric"] in LATENCIES and row["level"] is not None:
+            found[row["target"], row["workload"], row["metric"]][sessions[row["run_id"]]].append(row["level"])
+    order = list(dict.fromkeys(sessions.values()))
+    return {
+        key: {session: math.fsum(of[session]) / len(of[session]) for session in order if session in of}
+        for key, of in found.items()
+    }
+
+
+def _session(run: Row) -> str:
+    """Runs of one sweep or experiment share their hour, and are one observation of how runs differ."""
+    return str(run["sweep_id"] or run["run_id"])
 
 
 def _weighed(
@@ -338,9 +356,11 @@ def _reservations(taken: _Taken, found: Collection[Contender], scale: Scale) -> 
         for run in taken.runs
         if run["verdict"] != "VALID"
     ]
-    if len(taken.runs) == 1:
-        said = "one run: latencies and failures are of that time; another run says whether they stay"
-        notes.append(said + ("" if scale.spreads else ", and how far runs lie apart is unknown"))
+    if len({_session(run) for run in taken.runs}) == 1:
+        whole = "one run" if len(taken.runs) == 1 else "runs of one experiment"
+        said = f"{whole}: latencies and failures are of that time; another run says whether they stay"
+        known = any(len(levels) > 1 for levels in scale.levels.values())
+        notes.append(said + ("" if known else ", and how far runs lie apart is unknown"))
     apart = {one.runs for one in found}
     if len(apart) > 1:
         notes.append(

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchbook.history.contenders import Case, Contender
+from benchbook.stats.effects import pooled
 from benchbook.stats.joint import Bounded, mean_of_shares, quantile_ratio, ratio, share_difference
 from benchbook.stats.pareto import Gain
 from benchbook.stats.proportions import wilson
 from benchbook.stats.quantiles import needs, quantile
-from benchbook.stats.spread import Spread
+from benchbook.stats.spread import Spread, spread_of
 
 LATENCIES = ("e2e_ms", "ttft_ms")
 """What the latency axes may be of."""
@@ -32,17 +33,22 @@ MARGINS: Mapping[str, float] = {
 }
 """What counts as no difference: points of a score or share, else the log of a ratio."""
 
+Levels = Mapping[tuple[str, str, str], Mapping[str, float]]
+"""(target, workload, latency metric) -> session -> the level of its runs, in order of time."""
+
 _QUANTILES = {"p50": 0.5, "p95": 0.95}
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How contenders are weighed. latency: one of LATENCIES; spreads: latency metric -> the spread between runs."""
+    """How contenders are weighed. latency: one of LATENCIES; levels: what stored runs of the workload say of how runs
+    differ; sessions: run -> the session that it belongs to."""
 
     latency: str = "e2e_ms"
     confidence: float = 0.95
     margins: Mapping[str, float] = field(default_factory=lambda: MARGINS)
-    spreads: Mapping[str, Spread] = field(default_factory=dict)
+    levels: Levels = field(default_factory=dict)
+    sessions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -193,16 +199,28 @@ def _latency_ratio(a: Contender, b: Contender, axis: str, scale: Scale) -> Bound
     seed = hashlib.sha256("\n".join([a.target, b.target, a.workload, axis, *a.runs]).encode()).digest()[:8]
     rng = np.random.default_rng(int.from_bytes(seed, "big"))
     found = quantile_ratio([of_a[c] for c in shared], [of_b[c] for c in shared], q, rng, scale.confidence)
-    return widened(found, scale.spreads.get(metric), (len(a.runs), len(b.runs)), scale.confidence)
+    return widened(found, *_between_runs(a, b, metric, scale), scale.confidence)
 
 
-def widened(found: Bounded, spread: Spread | None, runs: Sequence[int], confidence: float) -> Bounded:
-    """A ratio's interval with what the spread between runs adds, each side being a mean over so many runs."""
+def _between_runs(a: Contender, b: Contender, metric: str, scale: Scale) -> tuple[Spread | None, float]:
+    """The spread between runs, and the sum of 1 / n that it enters with. Of two that were measured in the same runs it
+    is that of their differences: what the time did to both cancels."""
+    levels = [scale.levels.get((side.target, side.workload, metric), {}) for side in (a, b)]
+    sessions = [{scale.sessions.get(run, run) for run in side.runs} for side in (a, b)]
+    if sessions[0] == sessions[1]:
+        both = [levels[1][session] - levels[0][session] for session in levels[0] if session in levels[1]]
+        return spread_of(both), 1 / len(sessions[0])
+    alone = [spread_of(list(of.values())) for of in levels]
+    return pooled(*alone), sum(1 / len(of) for of in sessions)
+
+
+def widened(found: Bounded, spread: Spread | None, part: float, confidence: float) -> Bounded:
+    """A ratio's interval with what the spread between runs adds; part: of its variance, 1 / n for a mean of n."""
     if spread is None or found.value is None or found.low is None or found.high is None:
         return found
     from scipy.stats import t
 
-    reach = float(t.ppf((1 + confidence) / 2, spread.df)) * spread.sd * math.sqrt(sum(1 / n for n in runs))
+    reach = float(t.ppf((1 + confidence) / 2, spread.df)) * spread.sd * math.sqrt(part)
     down = math.hypot(math.log(found.value / found.low), reach)
     up = math.hypot(math.log(found.high / found.value), reach)
     return Bounded(found.cases, found.value, found.value * math.exp(-down), found.value * math.exp(up))
