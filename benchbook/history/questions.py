@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchbook.errors import QueryError, UnknownRunError
 from benchbook.history.answering import Answering, rows
 from benchbook.history.frozen import frozen
-from benchbook.history.opening import opened, rows_of, scanned, stumbling
+from benchbook.history.opening import bare, opened, rows_of, scanned, stands_alone, stumbling
 from benchbook.history.sources import Scope
 from benchbook.history.summaries import kept, tables_in, tables_of
 from benchbook.history.views import question_texts, quoted
@@ -79,11 +79,14 @@ def select_many(
 ) -> list[list[dict[str, Any]]]:
     """The rows of each of several queries to one and the same history, as `select`."""
 
+    whole = "\n".join(texts)
+    opening = bare if stands_alone(whole) else opened
+
     def attempt(scope: Scope) -> list[tuple[list[str], list[tuple[Any, ...]]]]:
-        with opened(results, scope) as con:
+        with opening(results, scope) as con:
             return [rows_of(con, sql) for sql in texts]
 
-    found = stumbling(results, Scope(tables_in("\n".join(texts)), runs), attempt)
+    found = stumbling(results, Scope(tables_in(whole), runs), attempt)
     return [[dict(zip(names, row, strict=True)) for row in rows] for names, rows in found]
 
 
