@@ -36,6 +36,8 @@ def test_a_block_runs_forth_and_back_and_the_first_way_is_drawn() -> None:
     assert set(found) == {"ABBA", "BAAB"}
     assert 70 < found["ABBA"] < 130
     assert [leg.place for leg in legs[:8]] == [0, 1, 2, 3, 0, 1, 2, 3]
+    warmed = Counter(next(turns(2, 3, 4, 1, seed).legs()).lane for seed in range(100))
+    assert 30 < warmed[0] < 70
     three = [leg.lane for leg in turns(3, 0, 2, 1, seed=1).legs()]
     assert three in ([0, 1, 2, 2, 1, 0], [2, 1, 0, 0, 1, 2])
 
