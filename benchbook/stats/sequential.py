@@ -89,9 +89,10 @@ def confidence_sequence(
         return None, None
     span = max(float(of.max() - of.min()), float(np.abs(of).max()), 1e-12)
     low, high = float(of.min()) - 4 * span, float(of.max()) + 4 * span
-    shifts = np.linspace(low, high, _GRID)
+    middles = (float(np.median(of)), float(of.mean()))  # a narrow sequence may lie between two steps of the grid
+    shifts = np.unique([*np.linspace(low, high, _GRID), *middles])
     kept = np.nonzero(_survives(of, shifts, alpha))[0]
-    if not len(kept) or kept[0] == 0 or kept[-1] == _GRID - 1:
+    if not len(kept) or kept[0] == 0 or kept[-1] == len(shifts) - 1:
         return None, None
     return (
         _edge(of, float(shifts[kept[0] - 1]), float(shifts[kept[0]]), alpha),

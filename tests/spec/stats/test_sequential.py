@@ -95,3 +95,13 @@ def test_equal_sides_end_as_equal() -> None:
     drawn = (0.01 * np.random.default_rng(4).standard_normal(20)).tolist()
     assert sequential(drawn).inside(0.05)
     assert not sequential(drawn).inside(0.001)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.005])
+def test_differences_that_hardly_scatter_are_known_exactly(noise: float) -> None:
+    rng = np.random.default_rng(8)
+    said = sequential(0.18 + rng.normal(0, noise, 30))
+    assert said.low is not None
+    assert said.high is not None
+    assert 0.18 - 3 * noise - 1e-6 < said.low < 0.18 + 1e-6
+    assert 0.18 - 1e-6 < said.high < 0.18 + 3 * noise + 1e-6
