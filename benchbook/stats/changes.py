@@ -26,13 +26,16 @@ SMALLEST = 3
 WINDOW = 50
 """A change is looked for in the newest runs since the change before, this many at most."""
 
-ALPHA = 0.0028
+ALPHA = 0.0034
 """What a look may take for a change by chance where it is easiest to see: the newest three runs against `SETTLED`."""
 
 SETTLED = 20
 """Runs on the older side from which on the newest three are held to `ALPHA`, and no more strictly."""
 
-_STRICT = 1 / 80
+VISIBLE = 0.07
+"""The spread between runs (sd of levels) up to which the newest three can show a step of 15 %: half of ln 1.15."""
+
+_STRICT = 1 / 160
 """The part of alpha that any other look is held to: there are many, and a step in them has had its look before."""
 
 _KEEP = 0.01
@@ -44,7 +47,7 @@ _YOUNG = 3 * SMALLEST
 _SPIKE = 3.5
 """A run further than this many robust standard deviations from its side's median is a spike."""
 
-_AGREES = 0.35
+_AGREES = 0.4
 """A run that came less than this share of the way to the new level says that there is none."""
 
 _LEAST_P = 1e-12
@@ -111,18 +114,19 @@ def _newest(window: Levels, alpha: float) -> Change | None:
         return None
     for at in dict.fromkeys((size - SMALLEST, _furthest(_drawn_in(window)))):
         seen = _tested(window[:at], window[at:])
-        if seen.p < _allowed(at, seen.newer, alpha):
+        if seen.p < _allowed(at, seen, alpha):
             return Change(at, seen.before, seen.after, seen.p, size - 1)
     return None
 
 
-def _allowed(older: int, newer: int, alpha: float) -> float:
+def _allowed(older: int, seen: _Tested, alpha: float) -> float:
     """The p that a look must stay below. The longer the older side, the less it takes to keep the same power.
 
-    newer: runs of the newer side that are no spikes: two that agree beside a spike must be as clear as any other look.
+    Two runs that agree beside a spike, and runs that lie too far apart for three to show much, must be as clear as in
+    any other look.
     """
-    if newer == SMALLEST and older >= SETTLED:
-        return float(alpha * (SETTLED / older) ** 1.5)
+    if seen.newer == SMALLEST and older >= SETTLED and seen.sd <= VISIBLE:
+        return float(alpha * (SETTLED / older) ** 2)
     return alpha * _STRICT
 
 
@@ -170,12 +174,13 @@ def _furthest(levels: Levels) -> int:
 
 
 class _Tested(NamedTuple):
-    """Two sides against each other: |t|, its p, both levels, and how many runs of the newer side are no spikes."""
+    """Two sides against each other: |t|, its p, both levels; sd within them, and runs of the newer side, no spikes."""
 
     t: float
     p: float
     before: float
     after: float
+    sd: float = 0.0
     newer: int = 0
 
 
@@ -198,7 +203,7 @@ def _tested(older: Levels, newer: Levels) -> _Tested:
         return _Tested(0.0, 1.0, before, after)
     error = sd * math.sqrt(1 / len(kept[0]) + 1 / len(kept[1]))
     t = abs(after - before) / error if error else math.inf
-    return _Tested(t, _p(t, free), before, after, len(kept[1]))
+    return _Tested(t, _p(t, free), before, after, sd, len(kept[1]))
 
 
 def _p(t: float, free: int) -> float:

@@ -101,13 +101,21 @@ def test_levels_shifted_or_scaled_or_mirrored_change_alike() -> None:
     levels = stepped(quiet(8, 50, sd=0.05), 30, 0.2)
     wanted = [(change.index, change.seen) for change in replay(levels)]
     assert wanted
-    for other in ([x + 9 for x in levels], [3 * x for x in levels], [-x for x in levels]):
+    for other in ([x + 9 for x in levels], [x / 3 for x in levels], [-x for x in levels]):
         assert [(change.index, change.seen) for change in replay(other)] == wanted
 
 
 @pytest.mark.parametrize("runs", range(8), ids=str)
 def test_few_runs_hold_no_change(runs: int) -> None:
     assert change_points(stepped(quiet(9, runs), runs // 2, 0.01)) == ()
+
+
+def test_where_runs_lie_far_apart_three_must_be_clearer() -> None:
+    levels = stepped(quiet(13, 50, sd=0.05), 30, 0.15)
+    (soon,) = change_points(levels)
+    (late,) = change_points([3 * level for level in levels])
+    assert (soon.index, soon.seen) == (30, 32)
+    assert (late.index, late.seen) == (30, 34)
 
 
 def test_levels_without_spread() -> None:
