@@ -15,12 +15,13 @@ from benchbook.history import compare_runs
 from benchbook.history.comparing import Compared, compare_sides
 from benchbook.history.rules import Rules, planned_rules
 from benchbook.history.selecting import Side, select_side
-from benchbook.metrics import AGENT_METRICS, COMPARED_P95, LATENCY_METRICS
+from benchbook.metrics import AGENT_METRICS, COMPARED_P95
 from benchbook.stats.verdicts import BETTER, CANNOT_TELL, EQUIVALENT, WORSE, Margins
 from tests.spec.sql.stored import Stored, run_row, trial_row
 
 START = datetime(2026, 11, 1, 8, tzinfo=UTC)
-LATENCIES = [(m, what) for m in LATENCY_METRICS for what in ("median", "p95") if what == "median" or m in COMPARED_P95]
+METRICS = ("ttft_ms", "e2e_ms", "tokens_per_s_user")
+LATENCIES = [(m, what) for m in METRICS for what in ("median", "p95") if what == "median" or m in COMPARED_P95]
 
 
 def add_run(
@@ -38,7 +39,7 @@ def add_run(
     for target, factor in factors.items():
         rng = random.Random(9)
         for number in range(trials * cases):
-            values = {metric: factor * rng.lognormvariate(3, 0.1) for metric in LATENCY_METRICS}
+            values = {metric: factor * rng.lognormvariate(3, 0.1) for metric in METRICS}
             values |= {"score": float(rng.random() < 0.7), "cost_usd": 0.001}
             case = {"test_id": f"c{number % cases}", "target": target}
             stored.rows["trials"].append(trial_row(run_id, number, **case, **values))
