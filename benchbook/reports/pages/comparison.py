@@ -123,7 +123,7 @@ def _forests(rows: Sequence[Row]) -> Iterator[Drawn]:
 
 
 def _metrics(caption: str, rows: Sequence[Row]) -> Table:
-    names = ("metric", "A", "B", "change", "interval", "effect size", "p adjusted", "verdict", "cases")
+    names = ("metric", "verdict", "change", "interval", "A", "B", "effect size", "p adjusted", "cases")
     hints = {
         "change": "B against A; of a p95 with the difference",
         "effect size": "Cliff's delta: -1 all of B lower, +1 all of B higher, 0 no order",
@@ -145,16 +145,17 @@ def _line(row: Row, *, several: bool) -> list[Cell]:
     needs = (
         f"about {row['more_runs']} more run{'s' if row['more_runs'] != 1 else ''} a side" if row["more_runs"] else ""
     )
+    bounds, bracket, in_ms = comparison.interval(row).partition("(")
     points = f"points to {row['sense']}" if row["verdict"] == CANNOT_TELL and row["sense"] else ""
     return [
         first,
+        Cell(row["verdict"], "\n".join(filter(None, (points, needs))), style=STYLES.get(row["verdict"], "strong")),
+        Cell(comparison.change(row), style=STYLES.get(row["verdict"], ""), sort=ordered),
+        Cell(bounds or words.MISSING, (bracket + in_ms) if bracket else str(row["refused"] or "")),
         Cell(comparison.level(row, "a"), sort=row["a"]),
         Cell(comparison.level(row, "b"), sort=row["b"]),
-        Cell(comparison.change(row), style=STYLES.get(row["verdict"], ""), sort=ordered),
-        Cell(comparison.interval(row).replace(" (", "\n(") or words.MISSING, str(row["refused"] or "")),
         Cell(words.MISSING if delta is None else f"{delta:+.2f}", sort=delta),
         Cell(words.MISSING if p is None else _p(p), sort=p),
-        Cell(row["verdict"], "\n".join(filter(None, (points, needs))), style=STYLES.get(row["verdict"], "strong")),
         Cell(str(row["cases"])),
     ]
 

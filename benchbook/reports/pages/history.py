@@ -21,8 +21,10 @@ from benchbook.results.paths import report_folder
 from benchbook.results.runs import runs as measured
 
 Row = Mapping[str, Any]
-_MOST_DRAWN = 24
-"""Series that are drawn: those with a standing alert first. `benchbook trend` has all."""
+_MOST_DRAWN = 16
+"""Series that are drawn: those with a standing alert first, then those that changed, then `_ALWAYS`."""
+_ALWAYS = ("ttft_ms", "wall_ms", "e2e_ms", "score")
+"""Metrics that are drawn where nothing changed as well; the others are then told in a table."""
 _LEAST_RUNS = 6
 """Runs of a series from which on a change can be found in it."""
 SERIES = {
@@ -77,7 +79,9 @@ def page(results: str | Path, *, link: Callable[[str], str], data: dict[str, Any
     rows, alerts, trends = data["runs"], data["alerts"], data["trends"]
     standing = [row for row in alerts if row["state"] != RESOLVED]
     resolved = [row for row in alerts if row["state"] == RESOLVED]
-    ordered = sorted(trends, key=lambda row: _place(row, standing))
+    ordered = sorted((row for row in trends if row["runs"]), key=lambda row: _place(row, standing))
+    telling = [row for row in ordered if row["metric"] in _ALWAYS or len(row["segments"]) > 1][:_MOST_DRAWN]
+    quiet = [row for row in ordered if row not in telling]
     stored = {row["run_id"] for row in rows}
     facts: dict[str, Any] = {
         "runs": rows,
@@ -86,8 +90,8 @@ def page(results: str | Path, *, link: Callable[[str], str], data: dict[str, Any
         **_head(standing, Looked(alerts, data["series"])),
         "standing": _alerts("Standing", standing, link) if standing else None,
         "resolved": _alerts("Resolved", resolved, link) if resolved else None,
-        "drawn": list(_drawn(results, ordered[:_MOST_DRAWN])),
-        "more": max(0, len(ordered) - _MOST_DRAWN),
+        "drawn": list(_drawn(results, telling)),
+        "quiet": _quiet(quiet) if quiet else None,
         "by_hour": list(_hours(trends)),
         "table": _table(rows, link),
         "linked": any(link(str(row["run_id"])) for row in rows),
@@ -206,6 +210,20 @@ def _drawn(results: str | Path, rows: Sequence[Row]) -> Iterator[Drawn]:
         yield Drawn(
             title, inline(figure, f"{title} over time. Its numbers stand in the table below it."), said, _parts(row)
         )
+
+
+def _quiet(rows: Sequence[Row]) -> Table:
+    """Series that are not drawn, a line each."""
+    names = ("target", "metric", "runs", "level", "sd of runs", "changes", "workload")
+    columns = [Column(name, "text" if name in ("target", "metric", "workload") else "number") for name in names]
+    lines = []
+    for row in rows:
+        spread, unit = row["spread"], "%" if row["scale"] == "log" else "points"
+        apart = words.MISSING if spread is None else f"{100 * spread['sd']:.1f} {unit}"
+        level = _value(row, row["segments"][-1]["value"])
+        line = [_of(row), row["metric"], str(len(row["runs"])), level, apart, str(len(row["segments"]) - 1)]
+        lines.append([*line, str(row["workload_hash"])[:8]])
+    return Table("Not drawn", columns, lines, "level: of the newest stretch. The verb trend has every run of them.")
 
 
 def _unfit(results: str | Path, rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
