@@ -43,7 +43,7 @@ class History:
     def bounds(self) -> list[tuple[int, int]]:
         """The stretches as index ranges."""
         cuts = [0, *(change.index for change in self.stands), len(self.series.points)]
-        return list(pairwise(cuts))
+        return [(low, high) for low, high in pairwise(cuts) if high > low]
 
     def level(self, low: int, high: int) -> float:
         """The mean level of a stretch, spikes left out."""

@@ -71,6 +71,15 @@ def test_what_does_not_count_is_named_and_other_workloads_are_other_histories(tm
     ]
 
 
+@pytest.mark.parametrize("levels", [[6.0], [6.0, 6.0], [6.0] * 9, [0.0] * 9, []], ids=str)
+def test_thin_and_identical_histories(levels: list[float]) -> None:
+    points = tuple(Point(run_name(n), FIRST, level, 1, 1) for n, level in enumerate(levels))
+    found = read(Series("alpha", "api", "w1", "score", "share", points))
+    assert (found.changes, found.spikes, _by_hour(found)) == ((), frozenset(), None)
+    assert found.spread is None or found.spread.sd == 0
+    assert (found.spread is None) is (len(levels) < 2)
+
+
 def test_the_hour_is_told_where_it_explains_much() -> None:
     def told(by: float) -> dict[str, Any] | None:
         points = tuple(
