@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbook.history import ask, ask_many, run_row
+from benchbook.history.selecting import select_side
 from benchbook.records import TEAM_WORKLOADS
 from benchbook.reports.gather import RunView
 from benchbook.results.paths import journal_folder, table_folder
@@ -81,7 +82,8 @@ def _sweep(results: str | Path, facts: Row, confidence: float) -> list[Row]:
     """The points of the run's own sweep; none where it belongs to no sweep of loads."""
     if facts.get("sweep_axis") not in LOAD_AXES:
         return []
-    rows = ask("sweep", results, confidence=confidence)
+    runs = select_side(results, f"sweep={facts['sweep_id']}").runs
+    rows = ask("sweep", results, runs=runs, confidence=confidence)
     return [row for row in rows if row["sweep_id"] == facts["sweep_id"]]
 
 
