@@ -16,7 +16,7 @@ Examples:
   benchbook ab --resume latest                                    finish the rounds that are missing
 In a round A and B take turns in blocks of A B B A, one of them under load at a time, with the same test cases in the
 same order. Each round is a run of its own and one observation: six are the least that can tell much, and an early stop
-takes seven. A round that the money would not see through is not begun.
+takes seven or more. A round that the money would not see through is not begun.
 \b
 Exit codes: 0 B is no worse, 1 a side had no success, 2 bad input, 3 B is worse, 4 cannot tell, 130 interrupted."""
 

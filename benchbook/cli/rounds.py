@@ -56,9 +56,9 @@ def experiment_of(kind: str, chosen: Mapping[str, Any], sides: Mapping[str, Any]
     else:
         if not sides.get("a"):
             raise UserError(f"benchbook {kind}", "needs a target", f"e.g. benchbook {kind} {_EXAMPLE[kind]}")
-        wish = Wish(**sides, stop_early=chosen["stop_early"], margin=chosen["margin"])
-        found = begin(kind, job_of(chosen, results=chosen["results"]), wish)
-    return with_means(found, workers=chosen["workers"], budget_usd=chosen["budget_usd"], rounds=chosen["rounds"])
+        found = begin(kind, job_of(chosen, results=chosen["results"]), Wish(**sides))
+    said = {name: chosen[name] for name in ("budget_usd", "rounds", "stop_early", "margin")}
+    return with_means(found, chosen["workers"], **said)
 
 
 _EXAMPLE = {"ab": "openai-sim anthropic-sim", "aa": "openai-sim"}

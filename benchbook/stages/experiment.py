@@ -341,9 +341,9 @@ def _ratios(found: Mapping[tuple[str, str], float]) -> list[dict[str, Any]]:
     return [{"workload": key[0], "metric": key[1], "ratio": ratio} for key, ratio in sorted(found.items())]
 
 
-def with_means(experiment: Experiment, *, workers: int, budget_usd: float | None, rounds: int | None) -> Experiment:
-    """The experiment with what this session may use; a new cap or a new number of rounds holds for the whole of it."""
-    wish = experiment.wish
-    wish = replace(wish, budget_usd=budget_usd or wish.budget_usd, rounds=rounds or wish.rounds)
+def with_means(experiment: Experiment, workers: int = 1, **said: Any) -> Experiment:
+    """The experiment with what this session may use. said: fields of `Wish` that are said anew, for the whole of the
+    experiment; what is None, or not asked for, stays as it was. Raises PlanError."""
+    wish = replace(experiment.wish, **{name: value for name, value in said.items() if value})
     _require_prices(experiment.spec(), wish)
     return replace(experiment, wish=wish, means=Means(workers))
