@@ -14,7 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from benchbook.cli import root
+from benchbook.cli.alerts import _sure
+from benchbook.cli.trend import _reservations
 from benchbook.errors import UserError
+from benchbook.history.alerts import _plan_words
 from benchbook.stages import Job
 from benchbook.stages.alerting import checked_webhook, tell, untold
 from flows.telling import alerts_told
@@ -160,3 +163,40 @@ def test_a_plan_has_its_alerts_told_after_a_run(results: Path, hook: Any, monkey
 def test_only_http_is_posted_to(url: str) -> None:
     with pytest.raises(UserError, match="no http"):
         checked_webhook(url)
+
+
+def test_how_a_run_is_repeated() -> None:
+    target = {"provider": "openai", "model": "m", "base_url": "http://h/v1"}
+    sections = {"execute": {"targets": [target]}, "validate": {"datasets": ["d.json"]}}
+    assert _plan_words({"source": "params.yaml"}) == []
+    assert _plan_words({"source": "p.yaml"}) == ["--plan", "p.yaml"]
+    words = _plan_words({"source": "command line", "sections": sections})
+    assert words == ["--target", "openai:m@http://h/v1", "--dataset", "d.json"]
+
+
+def test_what_is_known_of_false_alarms_is_said() -> None:
+    row: dict[str, Any] = {"metric": "e2e_ms", "spread": {"sd": 0.021}, "realised": None}
+    assert "no aa run of this target is stored, `benchbook aa` makes them" in _sure(row)
+    row["realised"] = {"rounds": 1, "comparisons": 0}
+    assert _sure(row).endswith("false alarms: 1 aa rounds are stored, too few to compare any")
+    row["realised"] = {"rounds": 8, "comparisons": 4, "alarms": 1, "spread": {"e2e_ms": {"sd": 0.03}}}
+    assert "1 of 4 comparisons of it with itself" in _sure(row)
+    assert _sure(row).endswith("aa rounds lie 3 % apart")
+
+
+def test_reservations_of_a_trend() -> None:
+    hour = {"share": 0.6, "lowest_hour": 3, "lowest_change": -0.1, "highest_hour": 14, "highest_change": 0.2}
+    gone = {"run_id": "r7", "seen_run_id": "r9", "change": 0.15}
+    out = [{"run_id": f"r{number}", "why": "INVALID"} for number in range(6)]
+    rest = {"scale": "log", "metric": "e2e_ms", "withdrawn": [gone], "by_hour": hour, "left_out": out}
+    lines = _reservations({**rest, "baselines": [{"profile": "p", "run_id": "r", "value": 5.0, "change": 0.5}]})
+    gone_line, hour_line, *others = lines
+    assert gone_line == "run r7: a change of +15.0 % seen with r9 did not last"
+    assert (
+        "explains 60% of the spread within stretches: lowest at 03 h (-10.0 %) and highest at 14 h (+20.0 %)"
+        in hour_line
+    )
+    assert others == [
+        "against profile p (run r, 5 ms): now +50.0 %",
+        "left out: r0 (INVALID), r1 (INVALID), r2 (INVALID), r3 (INVALID) and 2 more",
+    ]
