@@ -17,12 +17,11 @@ from benchbook.history.comparing import compare_sides
 from benchbook.history.questions import select
 from benchbook.history.rules import Rules, planned_rules
 from benchbook.history.selecting import Side
+from benchbook.history.series import AGAIN
 from benchbook.stats.proportions import wilson
 from benchbook.stats.spread import between_runs
 
 AXIS = "aa"
-AGAIN = "~again"
-"""What stands behind a target's name where it is its own rival."""
 A_SIDE = 3
 """Rounds on either side of a comparison of the same."""
 NEWEST = 24

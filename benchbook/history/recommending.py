@@ -22,6 +22,7 @@ from benchbook.history.frozen import frozen
 from benchbook.history.questions import ask, select
 from benchbook.history.repricing import PlanPrices, plan_prices, repriced, table_of
 from benchbook.history.selecting import select_side
+from benchbook.history.series import AGAIN
 from benchbook.history.weighing import (
     LATENCIES,
     MARGINS,
@@ -102,7 +103,8 @@ def recommendation(results: str | Path, wish: Wish | None = None) -> Recommendat
         return Recommendation((), None, (), (), (), taken.refusals, taken.notes)
     plans = {run["run_id"]: plan_prices(run["plan"]) for run in taken.runs}
     costs, price_notes = _costs(Path(results), wish, taken, plans)
-    found = contenders(select(Path(results), TRIALS, runs=taken.ids), taken.chosen, costs)
+    trials = [row for row in select(Path(results), TRIALS, runs=taken.ids) if not row["target"].endswith(AGAIN)]
+    found = contenders(trials, taken.chosen, costs)
     if not found:
         none = Refusal("every selected run", "it holds no measured trial", _commands(taken.runs[-1]))
         return Recommendation(taken.ids, taken.runs[-1]["workload_hash"], (), (), (), (none,), taken.notes)

@@ -19,9 +19,10 @@ from benchbook.config import PlanSpec, apply_overrides, build_plan, thaw
 from benchbook.errors import EXIT_CANNOT_TELL, PlanError, UnknownRunError
 from benchbook.history.comparing import compare_sides
 from benchbook.history.experiments import Look, Pair, looks, rounds, settled
-from benchbook.history.null_runs import AGAIN, realised
+from benchbook.history.null_runs import realised
 from benchbook.history.rules import Rules
 from benchbook.history.selecting import Side
+from benchbook.history.series import AGAIN
 from benchbook.results import journal
 from benchbook.runner.plan import derived_seed
 from benchbook.stages import Executed, Job, OnProgress

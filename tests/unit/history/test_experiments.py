@@ -13,8 +13,10 @@ import pytest
 from benchbook.history import ask
 from benchbook.history.comparing import compare_sides
 from benchbook.history.experiments import Pair, differences, looks, rounds, settled
-from benchbook.history.null_runs import AGAIN, nulls, realised
+from benchbook.history.null_runs import nulls, realised
+from benchbook.history.recommending import recommendation
 from benchbook.history.selecting import Side
+from benchbook.history.series import AGAIN
 from benchbook.reports.experiments import null_lines
 from tests.spec.sql.stored import Stored, run_row, trial_row
 
@@ -94,6 +96,7 @@ def test_runs_of_the_same_teach_how_often_compare_cries_wolf(tmp_path: Path) -> 
         "false alarms: 0 of 3 comparisons of the same (95 % 0 %\N{EN DASH}56 %)"
     )
     assert realised(tmp_path, f"alpha{AGAIN}", "w1") is None
+    assert {row["target"] for row in recommendation(tmp_path).rows} == {"alpha"}
     assert realised(tmp_path, "alpha", "w2") is None
 
 
