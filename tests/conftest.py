@@ -119,7 +119,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 _LONGEST_FIRST = (
-    *("test_schedule", "test_flows", "test_readme", "test_dvc", "test_watched", "test_workers"),
+    *("test_schedule", "test_flows", "test_readme", "test_dvc", "test_watched", "test_workers", "test_ui"),
     *("test_pipeline", "test_pipeline_in_trouble", "test_verbs", "test_sweeps", "test_cassettes"),
 )
 """Modules of whole stories: begun first, so that no worker is left alone with one at the end."""

@@ -23,10 +23,12 @@ from benchbook.reports.gather import gather
 from benchbook.reports.pages.extras import more
 from benchbook.reports.pages.run import page as run_page
 from tests.chromium import Browser, chromium
+from tests.spec.sql.stored import Stored, run_row, trial_row
 from tests.stories import HOSTILE, RUNS, STEP_AT, dozen, run_id
 
 NEWEST = run_id(RUNS - 1)
-SIDES = urlencode({"a": "until=2026-11-10", "b": "since=2026-11-13"})
+SIDES = urlencode([*(("a", run_id(number)) for number in range(7)), ("b", "since=2026-11-13")])
+"""Seven runs that are ticked for A; words for B."""
 PATHS = ("/", "/runs", f"/runs/{NEWEST}/trials", f"/runs/{NEWEST}/trials/t0000", f"/compare?{SIDES}")
 
 
@@ -106,14 +108,6 @@ def test_runs_are_filtered(served: Served) -> None:
     assert served.ask("/runs?since=yesterday").status == 400
 
 
-def test_the_page_of_a_run_is_the_text_that_report_writes(served: Served) -> None:
-    """But for the bar, and that the page may say where it comes from."""
-    text = served.page(f"/runs/{NEWEST}").text
-    view = gather(served.results, NEWEST)
-    written = run_page(view, more(served.results, view))
-    assert text[text.index('<header class="top">') :] == written[written.index('<header class="top">') :]
-
-
 def test_sides_are_compared(served: Served) -> None:
     found = served.rows(f"/compare?{SIDES}")
     worse = {
@@ -125,8 +119,7 @@ def test_sides_are_compared(served: Served) -> None:
     text = served.page(f"/compare?{SIDES}").text
     assert "REGRESSION" in text
     assert text.count('<figure class="plot">') == 2 + 4
-    ticked = urlencode([("a", run_id(0)), ("a", run_id(1)), ("b", run_id(12))])
-    assert served.rows(f"/compare?{ticked}")["a"]["runs"] == [run_id(0), run_id(1)]
+    assert found["a"]["runs"] == [run_id(number) for number in range(7)]
 
 
 def test_the_history_tells_the_step_first(served: Served) -> None:
@@ -141,6 +134,7 @@ def test_the_history_tells_the_step_first(served: Served) -> None:
 
 
 def test_a_trial_is_shown_whole(served: Served) -> None:
+    assert served.rows(f"/runs/{NEWEST}")["run"]["verdict"] == "VALID"
     found = served.rows(f"/runs/{NEWEST}/trials/t0000")
     assert found["responses"][0]["text"] == HOSTILE
     assert len(found["calls"][0]["chunk_offsets_us"]) == 13
@@ -224,13 +218,32 @@ def test_damage_is_told_and_hides_nothing_else(served: Served) -> None:
         stray.rmdir()
 
 
-def test_an_empty_folder_says_what_to_do_and_a_taken_port_which_is_free(tmp_path: Path) -> None:
-    with serving(tmp_path / "none") as empty:
+def test_an_empty_folder_says_what_to_do_and_what_is_stored_later_shows(tmp_path: Path) -> None:
+    """The page of a run is the text that `report` writes, but for the bar and that it may say where it comes from."""
+    results = tmp_path / "results"
+    with serving(results) as empty:
         assert "benchbook run" in empty.ask("/").text
         assert "Nothing is stored yet" in empty.ask("/runs").text
         assert empty.ask("/runs/latest").status == 404
-        words = [sys.executable, "-m", "benchbook", "ui", "--port", str(empty.port)]
-        second = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        assert empty.ask("/compare?a=latest~1&b=latest").status == 400
+        stored = Stored()
+        stored.rows["runs"].append(run_row("r1", planned=1, succeeded=0, failed=1, host=HOSTILE))
+        failed = {"status": "failure", "error_kind": "reset", "error_message": HOSTILE, "test_id": HOSTILE}
+        stored.rows["trials"].append(trial_row("r1", 1, **failed))
+        stored.write(results)
+        assert [row["run_id"] for row in empty.rows("/runs")] == ["r1"]
+        view = gather(results, "r1")
+        text, written = empty.ask("/runs/latest").text, run_page(view, more(results, view))
+        top = '<header class="top">'
+        assert text[text.index(top) :] == written[written.index(top) :]
+        assert HOSTILE not in text
+        second = subprocess.run(
+            [sys.executable, "-m", "benchbook", "ui", "--port", str(empty.port)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert second.returncode == 2
     assert f"port {empty.port}: is taken by another program; --port " in second.stderr
     assert len(second.stderr.splitlines()) == 1
