@@ -26,7 +26,7 @@ answered. Next: `benchbook show RUN` in the terminal, `benchbook sql` for the ro
 @click.argument("asked", metavar="[RUN | A B]", nargs=-1)
 @click.option("--history", is_flag=True, help="The page of the whole history instead of a run's.")
 @click.option("--out", metavar="FILE", help="Where the page goes.  [default: RESULTS/report/RUN/report.html]")
-@click.option("--plots", metavar="DIR", help="Write the run's drawings there as well, a file each.")
+@click.option("--plots", metavar="DIR", help="Write the drawings there as well, a file each.")
 @click.option(
     "--format", "forms", type=click.Choice(("svg", "png")), multiple=True, help="Of the drawings.  [default: both]"
 )
@@ -37,12 +37,15 @@ def command(**chosen: Any) -> None:
     """Write the page of a run (by default the newest), of a comparison of two sides, or of the history."""
     from benchbook.cli.output import print_json
     from benchbook.errors import UserError
+    from benchbook.reports.pages.files import write_plots
 
     asked = chosen["asked"]
     if len(asked) > 2 or (chosen["history"] and asked):
         right = "name one run, or two sides to compare, or add --history alone"
         raise UserError(" ".join(asked), "is too much for one page", right)
-    page, drawn = _history_or_sides(chosen) if chosen["history"] or len(asked) == 2 else _of_run(chosen)
+    page, figures = _history_or_sides(chosen) if chosen["history"] or len(asked) == 2 else _of_run(chosen)
+    forms = tuple(dict.fromkeys(chosen["forms"])) or ("svg", "png")
+    drawn = write_plots(figures, Path(chosen["plots"]), forms) if chosen["plots"] else []
     if chosen["as_json"]:
         print_json({"page": str(page), "plots": [str(path) for path in drawn]})
     else:
@@ -53,24 +56,21 @@ def command(**chosen: Any) -> None:
         click.launch(page.resolve().as_uri())
 
 
-def _of_run(chosen: dict[str, Any]) -> tuple[Path, list[Path]]:
-    from benchbook.reports.pages.files import of_run, run_page, write_plots
+def _of_run(chosen: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """The page's file and the figures by name; drawn anew only if they are wanted as files."""
+    from benchbook.reports.pages.files import of_run, run_figures, run_page
     from benchbook.results.runs import find_run
 
     run_id = find_run(Path(chosen["results"]), (*chosen["asked"], "latest")[0])
     shown = of_run(chosen["results"], run_id)
     page = run_page(chosen["results"], shown, Path(chosen["out"]) if chosen["out"] else None)
-    forms = tuple(dict.fromkeys(chosen["forms"])) or ("svg", "png")
-    return page, write_plots(shown, Path(chosen["plots"]), forms) if chosen["plots"] else []
+    return page, run_figures(shown) if chosen["plots"] else {}
 
 
-def _history_or_sides(chosen: dict[str, Any]) -> tuple[Path, list[Path]]:
-    from benchbook.errors import UserError
+def _history_or_sides(chosen: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
     from benchbook.reports.pages.files import other_page
     from benchbook.results.paths import report_folder
 
     kind = "history" if chosen["history"] else "comparison"
-    if chosen["plots"]:
-        raise UserError("--plots", f"goes with a run, not with a {kind}", "leave it out")
     out = Path(chosen["out"]) if chosen["out"] else report_folder(Path(chosen["results"])) / f"{kind}.html"
-    return other_page(kind, chosen["results"], chosen["asked"], out), []
+    return other_page(kind, chosen["results"], chosen["asked"], out)

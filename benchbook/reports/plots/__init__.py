@@ -12,6 +12,6 @@ has its unit. The same rows give the same bytes.
 from __future__ import annotations
 
 from benchbook.reports.plots import distribution
-from benchbook.reports.plots.canvas import COLOURS, inline, png, svg
+from benchbook.reports.plots.canvas import COLOURS, inline, kept, png, svg
 
-__all__ = ["COLOURS", "distribution", "inline", "png", "svg"]
+__all__ = ["COLOURS", "distribution", "inline", "kept", "png", "svg"]

@@ -13,6 +13,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 INK, SOFT, GRID = "#16212a", "#51606b", "#dde3e7"
@@ -30,6 +31,7 @@ _VARIABLES = {
     BAD: "var(--bad)",
 }
 """Literal colour -> the page's own. `--s4` and `--ink` are one colour in light and in dark."""
+_KEPT: ContextVar[list[Any] | None] = ContextVar("kept", default=None)
 _SIZE = (4.0, 2.75)
 _LONGEST_NAME = 34
 _DECADES = 200.0
@@ -161,10 +163,23 @@ def png(figure: Any, dpi: int = 220) -> bytes:
     return out.getvalue()
 
 
+@contextmanager
+def kept() -> Iterator[list[Any]]:
+    """The figures that are drawn on a page while this is open, in their order: for whoever wants them as files too."""
+    figures: list[Any] = []
+    token = _KEPT.set(figures)
+    try:
+        yield figures
+    finally:
+        _KEPT.reset(token)
+
+
 def inline(figure: Any, says: str) -> str:
     """A figure as an SVG element of a page, in the page's colours. `says` is read out in its place."""
     from markupsafe import Markup, escape
 
+    if (figures := _KEPT.get()) is not None:
+        figures.append(figure)
     text = _written(figure, "none")
     text = text[text.index("<svg") :]
     text = re.sub(r"<[^<>]+>", _of_page, text)

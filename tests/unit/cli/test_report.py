@@ -46,12 +46,22 @@ def test_a_page_and_every_drawing_as_files(results: Path, tmp_path: Path) -> Non
             assert ET.parse(path).getroot().tag.endswith("svg")
 
 
+def test_the_drawings_of_other_pages_are_files_too(results: Path, tmp_path: Path) -> None:
+    out, slides = tmp_path / "history.html", tmp_path / "slides"
+    words = ["--history", "--results", str(results), "--out", str(out), "--plots", str(slides), "--format", "svg"]
+    answer = CliRunner().invoke(report.command, words, catch_exceptions=False)
+    assert out.read_text().startswith("<!doctype html>")
+    assert answer.output.splitlines()[0].split() == ["page", str(out)]
+    drawn = sorted(path.name for path in slides.iterdir())
+    assert len(drawn) == out.read_text().count("<svg ") > 0
+    assert all(name.startswith("history-") and name.endswith(".svg") for name in drawn)
+
+
 @pytest.mark.parametrize(
     ("words", "error", "said"),
     [
         (["a", "b", "c"], UserError, "too much for one page"),
         (["a", "--history"], UserError, "add --history alone"),
-        (["a", "b", "--plots", "x"], UserError, "goes with a run"),
         (["nobody"], UnknownRunError, "no such run"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchbook.reports.plots import distribution, inline, load, png, svg
+from benchbook.reports.plots import distribution, inline, kept, load, png, svg
 from benchbook.reports.plots.canvas import COLOURS, looks, series, short
 from benchbook.stats.knee import knee
 
@@ -96,6 +96,14 @@ def test_a_drawing_is_written_in_the_colours_of_the_page_and_on_white_for_slides
 def test_the_same_rows_give_the_same_bytes() -> None:
     first, second = (distribution.draw(points("a"), "ttft_ms", NAMES) for _ in range(2))
     assert (svg(first), inline(first, "x"), png(first)) == (svg(second), inline(second, "x"), png(second))
+
+
+def test_the_figures_of_a_page_are_kept_for_whoever_asks() -> None:
+    figure = distribution.draw(points("a"), "ttft_ms", NAMES)
+    with kept() as figures:
+        inline(figure, "x")
+    inline(figure, "y")
+    assert figures == [figure]
 
 
 @pytest.mark.parametrize(("name", "shown"), [("a\nb", "a b"), ("x" * 60, "x" * 33 + "…"), ("日本", "日本")])
