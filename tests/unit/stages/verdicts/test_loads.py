@@ -78,3 +78,21 @@ def test_sessions_apart_are_judged_apart_and_workers_together() -> None:
     together = replace(half, trials=with_column(half.trials, "wall_offset_ns", np.tile([5, 900], 100)))
     assert codes(replace(together, load=Loads(slots=2))) == []
     assert codes(replace(together, load=Loads(slots=4))) == ["concurrency_not_reached"]
+
+
+def test_legs_of_a_target_that_takes_turns_are_judged_apart_and_the_worst_one_speaks() -> None:
+    """While another target has its turn nothing is in flight, and nothing is missing."""
+    apart = closed_load(0.099, 0.001)
+    waits = np.repeat([0, 60], 100) * SECOND_NS
+    rows = apart.trials
+    for name in ("intended_ns", "started_ns", "ended_ns"):
+        rows = with_column(rows, name, rows[name].to_numpy() + waits)
+    assert codes(replace(apart, trials=rows)) == ["concurrency_not_reached"]
+    legs = with_column(with_column(rows, "block", np.zeros(200, int)), "block_place", np.repeat([0, 3], 100))
+    assert codes(replace(apart, trials=legs)) == []
+    at = np.concatenate([np.arange(100) / 10, 60 + np.arange(100) / 10])
+    started = np.concatenate([np.arange(100) / 8, 60 + np.arange(100) / 7])
+    late = trials(200, intended_ns=at_ns(at), started_ns=at_ns(started), ended_ns=at_ns(started + 0.05))
+    late = with_column(with_column(late, "block", np.zeros(200, int)), "block_place", np.repeat([0, 3], 100))
+    ((code, _, value, _),) = judged(open_load(late), schedule_lag_p99_ms=None)
+    assert (code, value) == ("rate_not_reached", pytest.approx(0.3))
