@@ -11,7 +11,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchbook.history.contenders import Contender
@@ -64,11 +64,12 @@ class Advice:
 def advice(rows: Sequence[Row], against: Against, wish: Wish, again: str) -> Advice:
     """What these rows and pairs carry. again: the command that measures the same plan once more."""
     sentences: list[str] = []
-    refusals = list(_lacking(rows, again))
+    refusals: list[Refusal] = []
     for workload in dict.fromkeys(row["workload"] for row in rows):
         of_it = [row for row in rows if row["workload"] == workload]
         here = f"{workload}: " if len({row["workload"] for row in rows}) > 1 else ""
         compared = [row for row in of_it if row["standing"] != "not comparable"]
+        refusals += [replace(one, about=here + one.about) for one in _lacking(of_it, again)]
         if len(compared) < 2:
             said = "one target only" if compared else "no target with a successful trial"
             refusals.append(Refusal(f"{here}a choice", f"{said}: there is nothing to choose between", _OTHERS))
@@ -76,7 +77,7 @@ def advice(rows: Sequence[Row], against: Against, wish: Wish, again: str) -> Adv
         sentences += [here + line for line in answers]
         saved = list(_savings(of_it, against, wish, again))
         sentences += [here + one for one in saved if isinstance(one, str)]
-        refusals += [one for one in saved if isinstance(one, Refusal)]
+        refusals += [replace(one, about=here + one.about) for one in saved if isinstance(one, Refusal)]
         sentences += [here + line for line in _standings(compared)]
     return Advice(tuple(sentences), tuple(refusals))
 
@@ -133,7 +134,8 @@ def _by_front(rows: Sequence[Row], wish: Wish) -> Iterator[str]:
         return
     yield f"No target is best at everything: {_listed([row['target'] for row in front])} are at the front."
     parts = []
-    for axis, what in (("score", "best score"), ("cost_usd", "cheapest"), (f"{wish.latency}_p50", "fastest")):
+    latency = next((name for name in (wish.latency, "wall_ms") if rows[0][f"{name}_p50"] is not None), wish.latency)
+    for axis, what in (("score", "best score"), ("cost_usd", "cheapest"), (f"{latency}_p50", "fastest")):
         known = [row for row in front if row[axis] is not None]
         if known:
             best = (max if axis == "score" else min)(known, key=lambda row: row[axis])
@@ -181,17 +183,18 @@ def _saving(a: Row, b: Row, seen: Mapping[str, Bounded], wish: Wish) -> str | No
     else:
         quality = f"not worse than {a['target']} {on} by {within} ({_points(score)})"
     said = f"{b['target']} is {quality}, at {_percents(cost)}"
-    return said + "".join(f"; {part}" for part in (*_besides(a, b, seen, wish), *_money(a, b, wish))) + "."
+    return said + "".join(f"; {part}" for part in (*_besides(a, b, seen), *_money(a, b, wish))) + "."
 
 
-def _besides(a: Row, b: Row, seen: Mapping[str, Bounded], wish: Wish) -> Iterator[str]:
+def _besides(a: Row, b: Row, seen: Mapping[str, Bounded]) -> Iterator[str]:
     """What else changes with the choice, where the intervals show it."""
-    for name in ("p50", "p95"):
-        ratio = seen[f"{wish.latency}_{name}"]
+    for axis, ratio in seen.items():
+        if not axis.endswith(("_p50", "_p95")):
+            continue
         if ratio.value is not None and ratio.low is not None and ratio.high is not None:
             known = ratio.low > 1 or ratio.high < 1
             word = f"{ratio.value:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})" if known else "no difference shown"
-            yield f"{wish.latency} {name} {word}"
+            yield f"{_SAID[axis]} {word}"
     failures = seen["failure_share"]
     if failures.low is not None and failures.low > 0:
         yield f"it fails more often ({100 * b['failure_share']:.1f} % against {100 * a['failure_share']:.1f} %)"
@@ -261,6 +264,8 @@ _SAID = {
     "e2e_ms_p95": "e2e_ms p95",
     "ttft_ms_p50": "ttft_ms p50",
     "ttft_ms_p95": "ttft_ms p95",
+    "wall_ms_p50": "wall_ms p50",
+    "wall_ms_p95": "wall_ms p95",
     "cost_usd": "cost",
     "cost_usd_per_solved": "cost of a solved task",
     "monthly_usd": "monthly cost",

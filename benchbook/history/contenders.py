@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from benchbook.measure.provenance import Known
+from benchbook.records import TEAM_WORKLOADS
 
 Row = Mapping[str, Any]
 Case = tuple[str, str]
@@ -24,7 +25,7 @@ with judged as (
     group by all)
 select
     t.run_id, t.trial_id, t.target, t.workload, t.dataset, t.test_id, t.provider, t.model, t.status, t.score, j.passed,
-    t.ttft_ms, t.e2e_ms, t.cost_usd, t.provenance['cost_usd'] as cost_how, t.price_date,
+    t.ttft_ms, t.e2e_ms, t.wall_ms, t.cost_usd, t.provenance['cost_usd'] as cost_how, t.price_date,
     t.tokens_in, t.tokens_cached, t.tokens_out, t.answer_chars, t.reference_chars
 from trials as t left join judged as j on j.run_id = t.run_id and j.trial_id = t.trial_id
 where t.phase = 'measured' and t.status <> 'skipped'
@@ -32,13 +33,13 @@ order by t.run_id, t.trial_id
 """
 
 
-@dataclass(slots=True)
+@dataclass
 class CaseFacts:
     """The trials of one test case."""
 
     rows: list[Row] = field(default_factory=list)
 
-    @property
+    @cached_property
     def good(self) -> list[Row]:
         """Those that succeeded."""
         return [row for row in self.rows if row["status"] == "success"]
@@ -69,6 +70,11 @@ class Contender:
         return tuple(sorted({row["run_id"] for row in self.rows}))
 
     @property
+    def latencies(self) -> tuple[str, ...]:
+        """The latencies that it has: a team's trial has the whole trial's time, a call's own mean nothing for it."""
+        return ("wall_ms",) if self.workload in TEAM_WORKLOADS else ("e2e_ms", "ttft_ms")
+
+    @property
     def failed(self) -> int:
         """Attempted trials that failed or timed out."""
         return len(self.rows) - len(self.good)
@@ -79,10 +85,17 @@ class Contender:
 
     def values(self, column: str) -> dict[Case, list[float]]:
         """A number of its successes by case; cases without any are left out."""
-        found = {
-            case: [row[column] for row in facts.good if row[column] is not None] for case, facts in self.cases.items()
-        }
-        return {case: values for case, values in found.items() if values}
+        if column not in self._values:
+            found = {
+                case: [row[column] for row in facts.good if row[column] is not None]
+                for case, facts in self.cases.items()
+            }
+            self._values[column] = {case: values for case, values in found.items() if values}
+        return self._values[column]
+
+    @cached_property
+    def _values(self) -> dict[str, dict[Case, list[float]]]:
+        return {}
 
     def scores(self) -> dict[Case, float]:
         """The mean score of each case that was scored."""
@@ -106,6 +119,7 @@ class Contender:
         why = self.costs[lacking[0]["run_id"], lacking[0]["trial_id"]][1].removeprefix("missing: ")
         return why if len(lacking) == len(self.good) else f"{why} ({len(lacking)} of {len(self.good)} trials)"
 
+    @cached_property
     def case_costs(self) -> dict[Case, tuple[float, int]]:
         """Of each case with a success, the cost of its successes and how many they are. Only where all are known."""
         return {
@@ -154,4 +168,7 @@ def rivals(found: Sequence[Contender]) -> Iterator[tuple[Contender, Contender]]:
 
 
 def _stored(row: Row) -> Known:
-    return row["cost_usd"], str(row["cost_how"] or "unknown")
+    if row["cost_usd"] is not None:
+        return row["cost_usd"], "derived"
+    how = str(row["cost_how"] or "")
+    return None, how if how.startswith("missing") else "unknown"

@@ -24,6 +24,7 @@ from benchbook.history.repricing import PlanPrices, plan_prices, repriced, table
 from benchbook.history.selecting import select_side
 from benchbook.history.series import AGAIN
 from benchbook.history.weighing import (
+    ALL_LATENCIES,
     LATENCIES,
     MARGINS,
     Levels,
@@ -86,11 +87,12 @@ def recommendation(results: str | Path, wish: Wish | None = None) -> Recommendat
     """Compare the targets of comparable runs. Raises UserError for a side that selects nothing, and unlike workloads.
 
     A row has: target, workload, provider, model, runs (how many), cases, attempted, succeeded, failed; of each axis
-    (`score`, `LATENCY_p50` and `LATENCY_p95` for both of LATENCIES, `cost_usd` a trial, `cost_usd_per_solved`,
-    `failure_share`) NAME, NAME_low, NAME_high, NAME_refused; price_date; standing (`front`, `may be dominated`,
-    `dominated`, `not comparable`), dominated_by (targets), meets (whether the limits are met: `yes`, `no`, `cannot
-    tell`; None without limits), monthly_usd with its three; tokens_in, tokens_out and output_per_input, cached_share,
-    verbosity (characters of answers over those of references) and verbosity_to_cheapest, each with its three.
+    (`score`; LATENCY_p50 and LATENCY_p95 of e2e_ms and ttft_ms, or of a team's trials of wall_ms; `cost_usd` a trial;
+    `cost_usd_per_solved`; `failure_share`) NAME, NAME_low, NAME_high, NAME_refused; price_date; standing (`front`,
+    `may be dominated`, `dominated`, `not comparable`), dominated_by (targets), meets (whether the limits are met:
+    `yes`, `no`, `cannot tell`; None without limits), monthly_usd with its three; tokens_in, tokens_out and
+    output_per_input, cached_share, verbosity (characters of answers over those of references) and
+    verbosity_to_cheapest, each with its three.
 
     A pair has: workload, a, b (targets), axis, kind (`ratio`, `difference`: b against a), cases, value, low, high,
     refused, and better (`a`, `b`, or None).
@@ -214,7 +216,7 @@ def _levels(results: Path, taken: _Taken) -> Levels:
     sessions = {row["run_id"]: _session(row) for row in newest}
     found: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in ask("levels", results, runs=tuple(sessions)):
-        if row["metric"] in LATENCIES and row["level"] is not None:
+        if row["metric"] in ALL_LATENCIES and row["level"] is not None:
             found[row["target"], row["workload"], row["metric"]][sessions[row["run_id"]]].append(row["level"])
     order = list(dict.fromkeys(sessions.values()))
     return {
@@ -235,7 +237,7 @@ def _weighed(
     usable = [one for one in found if one.good]
     cheapest = {one.workload: _cheapest(one, usable, scale) for one in usable}
     rows = {_key(one): _row(one, scale, wish, cheapest.get(one.workload)) for one in found}
-    told = {axis for row in rows.values() for axis in scale.axes if row[axis] is not None}
+    told = {axis for one in found for axis in scale.axes(one) if rows[_key(one)][axis] is not None}
     known: dict[tuple[tuple[str, str], tuple[str, str]], Mapping[str, Gain]] = {}
     against: dict[tuple[str, str, str], Mapping[str, Bounded]] = {}
     pairs: list[Row] = []
@@ -353,11 +355,11 @@ def _commands(run: Row) -> str:
 
 def _reservations(taken: _Taken, found: Collection[Contender], scale: Scale) -> list[str]:
     """What a reader must know beside the rows."""
-    notes = [
-        f"run {run['run_id']} is {run['verdict']}: see `benchbook show {run['run_id']}`"
-        for run in taken.runs
-        if run["verdict"] != "VALID"
-    ]
+    notes = []
+    for verdict in dict.fromkeys(run["verdict"] for run in taken.runs if run["verdict"] != "VALID"):
+        of_it = [run["run_id"] for run in taken.runs if run["verdict"] == verdict]
+        named = of_it[0] if len(of_it) == 1 else f"{len(of_it)} runs ({of_it[0]} to {of_it[-1]})"
+        notes.append(f"{named} {'is' if len(of_it) == 1 else 'are'} {verdict}: see `benchbook show {of_it[-1]}`")
     if len({_session(run) for run in taken.runs}) == 1:
         whole = "one run" if len(taken.runs) == 1 else "runs of one experiment"
         said = f"{whole}: latencies and failures are of that time; another run says whether they stay"
@@ -368,11 +370,12 @@ def _reservations(taken: _Taken, found: Collection[Contender], scale: Scale) -> 
         notes.append(
             "the targets were not all measured in the same runs: what the time did to each is in their differences"
         )
-    for one in found:
-        if len(one.names("model")) > 1:
-            notes.append(f"target {one.target} is of several models in these runs: {', '.join(one.names('model'))}")
-        if one.failed and one.good:
-            notes.append(
-                f"{one.target}: {one.failed} of {len(one.rows)} trials failed; scores and latencies leave them out"
-            )
+    notes += [
+        f"target {one.target} is of several models in these runs: {', '.join(one.names('model'))}"
+        for one in found
+        if len(one.names("model")) > 1
+    ]
+    failed = [f"{one.target} {one.failed} of {len(one.rows)}" for one in found if one.failed and one.good]
+    if failed:
+        notes.append(f"failed trials, which scores and latencies leave out: {', '.join(failed)}")
     return notes

@@ -22,7 +22,8 @@ from benchbook.stats.quantiles import needs, quantile
 from benchbook.stats.spread import Spread, spread_of
 
 LATENCIES = ("e2e_ms", "ttft_ms")
-"""What the latency axes may be of."""
+"""What the latency axes may be of; a team's trial has `wall_ms` in the place of either."""
+ALL_LATENCIES = (*LATENCIES, "wall_ms")
 
 MARGINS: Mapping[str, float] = {
     "score": 0.03,
@@ -50,10 +51,10 @@ class Scale:
     levels: Levels = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """The axes that standings are about."""
-        return ("score", f"{self.latency}_p50", f"{self.latency}_p95", "cost_usd", "failure_share")
+    def axes(self, one: Contender) -> tuple[str, ...]:
+        """The axes that standings under its workload are about."""
+        latency = self.latency if self.latency in one.latencies else one.latencies[0]
+        return ("score", f"{latency}_p50", f"{latency}_p95", "cost_usd", "failure_share")
 
     def margin(self, axis: str) -> float:
         """The margin of one of the axes."""
@@ -63,12 +64,13 @@ class Scale:
 def axes_of(one: Contender, scale: Scale) -> dict[str, Any]:
     """NAME, NAME_low, NAME_high and NAME_refused of every axis, and of cost_usd_per_solved."""
     found = {"score": _score(one, scale.confidence)}
-    for metric in LATENCIES:
+    for metric in ALL_LATENCIES:
         pooled = [value for values in one.values(metric).values() for value in values]
         for name, q in _QUANTILES.items():
             known = quantile(pooled, q, scale.confidence)
-            why = known.refused if pooled else _absent(one, metric)
-            found[f"{metric}_{name}"] = Bounded(len(one.cases), known.value, known.low, known.high, why)
+            why = None if metric not in one.latencies else known.refused if pooled else _absent(one, metric)
+            bounded = Bounded(len(one.cases), known.value, known.low, known.high, why)
+            found[f"{metric}_{name}"] = bounded if metric in one.latencies else Bounded(len(one.cases))
     found["cost_usd"] = cost_a_trial(one, scale.confidence)
     found["cost_usd_per_solved"] = _cost_a_solved(one, scale.confidence)
     failures = wilson(one.failed, len(one.rows), scale.confidence)
@@ -90,7 +92,7 @@ def cost_a_trial(one: Contender, confidence: float) -> Bounded:
     """The mean cost of a trial that succeeded."""
     if one.cost_unknown:
         return Bounded(len(one.cases), refused=one.cost_unknown)
-    costs = one.case_costs().values()
+    costs = one.case_costs.values()
     return ratio([cost for cost, _ in costs], [n for _, n in costs], confidence)
 
 
@@ -129,7 +131,7 @@ def share_of(one: Contender, above: str, below: str, confidence: float) -> Bound
 def gains(a: Contender, b: Contender, scale: Scale) -> dict[str, tuple[Bounded, Gain]]:
     """By axis: b against a as a difference or ratio, and what a gains over b."""
     found: dict[str, tuple[Bounded, Gain]] = {}
-    for axis in scale.axes:
+    for axis in scale.axes(a):
         bounded = against(a, b, axis, scale)
         margin = scale.margin(axis)
         if axis == "score":
@@ -178,7 +180,7 @@ def _cost_ratio(a: Contender, b: Contender, confidence: float) -> Bounded:
     for side in (a, b):
         if side.cost_unknown:
             return Bounded(0, refused=f"the cost of {side.target} is unknown: {side.cost_unknown}")
-    of_a, of_b = a.case_costs(), b.case_costs()
+    of_a, of_b = a.case_costs, b.case_costs
     shared = [case for case in of_a if case in of_b]
     means = [[side[case][0] / side[case][1] for case in shared] for side in (of_a, of_b)]
     if any(math.fsum(side) <= 0 for side in means):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchbook.history.recommending import Recommendation
+from benchbook.records import TEAM_WORKLOADS
 from benchbook.reports.grid import Cell, Column
 from benchbook.reports.terminal import show_grid, show_words
 from benchbook.reports.words import MISSING, money, number, share
@@ -25,9 +26,13 @@ def print_recommendation(found: Recommendation, latency: str, *, volume: str | N
     if found.rows:
         runs = f"{len(found.runs)} runs ({found.runs[0]} to {found.runs[-1]})" if len(found.runs) > 1 else found.runs[0]
         show_words((f"\nfrom {runs}", "dim"))
-        _table(found.rows, latency, volume)
-        show_words(("\ntokens", "bold"))
-        show_grid(*_use(found.rows))
+        for workload in dict.fromkeys(row["workload"] for row in found.rows):
+            rows = [row for row in found.rows if row["workload"] == workload]
+            if len(rows) < len(found.rows):
+                show_words((f"\n{workload}", "bold"))
+            _table(rows, "wall_ms" if workload in TEAM_WORKLOADS else latency, volume)
+            show_words(("\ntokens", "bold"))
+            show_grid(*_use(rows))
         show_words(
             ("intervals are 95 %; verbosity: characters of answers over those of the references (derived)", "dim")
         )
@@ -39,13 +44,12 @@ def print_recommendation(found: Recommendation, latency: str, *, volume: str | N
 
 
 def _table(rows: Sequence[Row], latency: str, volume: str | None) -> None:
-    several = len({row["workload"] for row in rows}) > 1
     columns = [Column("target"), Column("standing"), Column("ok / tried", right=True, rank=6)]
     columns += [Column("failed", right=True, rank=4), Column("score", right=True, rank=1)]
     columns += [Column(f"{latency} {name}", right=True, rank=2 + place) for place, name in enumerate(("p50", "p95"))]
     columns += [Column("cost a trial", right=True, rank=1), Column("a solved task", right=True, rank=7)]
     drawings: list[Callable[[Row], Cell]] = [
-        lambda row: Cell(f"{row['target']} ({row['workload']})" if several else str(row["target"]), style="bold"),
+        lambda row: Cell(str(row["target"]), style="bold"),
         _standing,
         lambda row: Cell(f"{row['succeeded']}/{row['attempted']}", style="red" if row["failed"] else ""),
         lambda row: _bounded(row, "failure_share", share),

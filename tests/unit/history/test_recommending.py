@@ -308,3 +308,16 @@ def test_other_wishes(usual: Path, wish: Wish) -> None:
         assert row["monthly_usd"] == pytest.approx(5e9 * row["cost_usd"] / tokens)
     with pytest.raises(UserError, match="no latency to recommend by"):
         recommendation(usual, replace(wish, latency="score"))
+
+
+def test_agents_are_weighed_by_the_whole_trial(tmp_path: Path) -> None:
+    """A call's own latency says nothing of a team's trial: the axis is wall_ms, and nothing is refused for e2e_ms."""
+
+    def by_agents(row: Any, _: int) -> None:
+        row.update(workload="agent", wall_ms=10 * row["e2e_ms"], e2e_ms=None, ttft_ms=None)
+
+    found = recommendation(changed(tmp_path, by_agents))
+    assert {row["axis"] for row in found.pairs} == {"score", "wall_ms_p50", "wall_ms_p95", "cost_usd", "failure_share"}
+    assert row_of(found, "big")["wall_ms_p50"] > row_of(found, "small")["wall_ms_p50"] > 0
+    assert not any("e2e_ms" in one.about or "ttft_ms" in one.about for one in found.refusals)
+    assert any("wall_ms p50" in line for line in found.sentences)
