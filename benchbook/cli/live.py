@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchbook.cli.trends import lateness
+from benchbook.cli.lately import lateness
 from benchbook.clock import monotonic_ns
 
 if TYPE_CHECKING:

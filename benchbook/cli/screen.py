@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from benchbook.cli.trends import (
+from benchbook.cli.lately import (
     ASCII_BARS,
     BARS,
     SECONDS,

@@ -18,6 +18,7 @@ A stretch is what lies between two changes; a spike (^) is a run that lies alone
 are INVALID or did not finish don't count. `benchbook alerts` tells what still stands."""
 
 _WIDTH = 60
+_CALM_WIDTH = 24
 Row = Mapping[str, Any]
 
 metric_option = click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Only this metric; repeatable.")
@@ -39,9 +40,11 @@ def command(**chosen: Any) -> None:
     if chosen["as_json"]:
         print_json(rows)
         return
-    for row in rows:
-        if row["runs"]:
-            _print(row)
+    held = [row for row in rows if row["runs"]]
+    told = [row for row in held if len(held) == 1 or _moved(row)]
+    for row in told:
+        _print(row)
+    _print_calm([row for row in held if row not in told], several=bool(told))
     _ending(rows)
 
 
@@ -74,10 +77,38 @@ def _print(row: Row) -> None:
         note(line)
 
 
+def _moved(row: Row) -> bool:
+    """Whether there is more to say than a level: a change, one that did not last, an hour, a baseline left."""
+    return bool(len(row["segments"]) > 1 or row["withdrawn"] or row["by_hour"] or row["baselines"])
+
+
+def _print_calm(rows: Sequence[Row], *, several: bool) -> None:
+    """The histories that stayed at their level, a line each."""
+    from benchbook.cli.output import note, print_table
+
+    if not rows:
+        return
+    columns = ("target", "workload", "metric", "of workload", "runs", "level", "newest", f"newest {_CALM_WIDTH} runs")
+    lines = [
+        [
+            *(row[name] for name in ("target", "workload", "metric")),
+            row["workload_hash"][:8],
+            len(row["runs"]),
+            _value(row, row["segments"][-1]["value"]),
+            _value(row, row["runs"][-1]["value"]),
+            spark(row["runs"], _CALM_WIDTH)[0],
+        ]
+        for row in rows
+    ]
+    print_table("the others stayed at their level" if several else "no change found", columns, lines)
+    for line in dict.fromkeys(line for row in rows for line in _reservations(row)):
+        note(line)
+
+
 def spark(runs: Sequence[Row], width: int = _WIDTH) -> tuple[str, str]:
     """The newest runs as bars from their lowest to their highest value, `|` before each new stretch; and below, marks:
     ^ under a spike."""
-    from benchbook.cli.trends import BARS
+    from benchbook.cli.lately import BARS
 
     shown = runs[-width:]
     calm = [run["level"] for run in shown if not run["spike"]] or [run["level"] for run in shown]

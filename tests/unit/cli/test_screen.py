@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from benchbook.cli.lately import SECONDS, Trends, error_shares, rates, sparkline, ttfts
 from benchbook.cli.screen import Screen
-from benchbook.cli.trends import SECONDS, Trends, error_shares, rates, sparkline, ttfts
 from benchbook.records import Call, PlannedTrial, Trial, Usage
 from benchbook.runner.progress import Progress
 
