@@ -7,14 +7,14 @@ seed. An alarm in a history is any change that was ever found while its runs cam
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchbook.stats.changes import Change, change_points, replay
 from benchbook.stats.sequential import e_values
-from benchbook.stats.spread import Spread, between_runs, spread_of, stretches, successive
+from benchbook.stats.spread import between_runs, spread_of, successive
 from benchmarks.histories_drawn import History, levels
 from benchmarks.statistics_coverage import Counted
 
@@ -106,13 +106,5 @@ def _histories(runs: int) -> dict[str, History]:
     }
 
 
-def _cut(levels_of: Sequence[float]) -> Spread | None:
-    return between_runs(stretches(levels_of, (change.index for change in change_points(levels_of))))
-
-
-WAYS = {
-    "one stretch": lambda found: between_runs((found,)),
-    "between changes": _cut,
-    "successive": successive,
-    "the one taken": spread_of,
-}
+WAYS = {"one stretch": lambda found: between_runs((found,)), "between changes": spread_of, "successive": successive}
+"""`spread_of` is the one that comparing and planning take."""
