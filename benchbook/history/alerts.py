@@ -174,6 +174,7 @@ class _Asides:
     def __init__(self, results: Path) -> None:
         self._results = results
         self._realised: dict[tuple[str, str], Row | None] = {}
+        self._repeats: dict[str, str] = {}
         rows = select(results, "select distinct workload_hash from runs where sweep_axis = 'aa'")
         self._known = {row["workload_hash"] for row in rows}
 
@@ -187,6 +188,11 @@ class _Asides:
 
     def repeat(self, run_id: str) -> str:
         """The command that would measure the plan of this run once more."""
+        if run_id not in self._repeats:
+            self._repeats[run_id] = self._repeat(run_id)
+        return self._repeats[run_id]
+
+    def _repeat(self, run_id: str) -> str:
         rows = select(self._results, "select plan from runs", runs=(run_id,))
         frozen = json.loads(rows[0]["plan"] or "{}") if rows else {}
         words = ["benchbook", "run", *_plan_words(frozen)]

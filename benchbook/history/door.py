@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from benchbook.history.answering import Answering, given
-from benchbook.history.opening import empty, over, rows_of, scanned, stumbling
+from benchbook.history.opening import over, rows_of, scanned, stumbling
 from benchbook.history.sources import Scope, scan
 from benchbook.history.summaries import kept, tables_in, tables_of
 from benchbook.history.views import ANSWERS, question_texts
@@ -45,8 +45,7 @@ def connect(
 
 def damaged(results: str | Path = "results", *, deep: bool = False) -> list[Damaged]:
     """The files under `results`/tables that readers pass over, each with its reason."""
-    with empty() as con:
-        return list(scan(con, Path(results), Scope(deep=deep)).damaged)
+    return list(scan(Path(results), Scope(deep=deep)).damaged)
 
 
 def query(results: str | Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from benchbook.history.answering import Answering
-from benchbook.history.opening import empty, scanned, stumbling
+from benchbook.history.opening import scanned, stumbling
 from benchbook.history.questions import as_variables
 from benchbook.history.sources import Scope, scan
 from benchbook.history.summaries import COVERS, ROWS_PER_GROUP, VERSION, Marks, kept, key
@@ -45,8 +45,7 @@ def keep_answers(
         return _brought_up(answering), answering.sources.marks()
 
     answers, marks = stumbling(folder, Scope(), attempt)
-    with empty() as con:
-        now = scan(con, folder, Scope()).marks()
+    now = scan(folder, Scope()).marks()
     steady = {run: tables for run, tables in marks.items() if now.get(run) == tables}
     document = {"version": VERSION, "marks": steady, "answers": answers}
     write_whole(before.folder / COVERS, orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))

@@ -50,9 +50,7 @@ def opened(results: Path, scope: Scope, questions: Collection[str] = ()) -> duck
 
 def bare(results: Path, scope: Scope) -> duckdb.DuckDBPyConnection:
     """A connection with the scope's tables alone, for a text that names nothing else: opened in a third of the time."""
-    con = empty()
-    sources = scan(con, results, scope)
-    _tell(sources)
+    con, sources = empty(), scanned(results, scope)
     for table in scope.tables:
         con.execute(table_view(table, sources.relation(table) if table in sources.parts else None))
     return con
@@ -66,17 +64,12 @@ def stands_alone(text: str) -> bool:
 
 def scanned(results: Path, scope: Scope) -> Sources:
     """The scope's files; those that are passed over are logged, each once by a process."""
-    with empty() as con:
-        sources = scan(con, results, scope)
-    _tell(sources)
-    return sources
-
-
-def _tell(sources: Sources) -> None:
+    sources = scan(results, scope)
     for damage in sources.damaged:
         if damage not in _told:
             _told.add(damage)
             _LOG.warning("%s", damage)
+    return sources
 
 
 def over(sources: Sources, questions: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
@@ -107,9 +100,8 @@ def stumbling(results: Path, scope: Scope, attempt: Callable[[Scope], T]) -> T:
         raise QueryError("sql", message(error)) from None
     except duckdb.Error as error:
         deep = Scope(scope.tables, scope.runs, deep=True)
-        with empty() as con:
-            if not scan(con, results, deep).damaged:
-                raise QueryError("sql", message(error)) from None
+        if not scan(results, deep).damaged:
+            raise QueryError("sql", message(error)) from None
     try:
         return attempt(deep)
     except duckdb.Error as error:

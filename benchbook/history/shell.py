@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
 from benchbook.history.sources import Scope, Sources, scan
 from benchbook.history.views import (
     answer_view,
@@ -37,8 +35,7 @@ KEPT = "kept"
 def write_views(results: str | Path = "results") -> Path:
     """Write `results`/history.sql, whole, and return its path. Raises StorageError."""
     folder = _named(Path(results))
-    with duckdb.connect(":memory:") as con:
-        sources = scan(con, folder, Scope())
+    sources = scan(folder, Scope())
     target = Path(results) / "history.sql"
     with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)

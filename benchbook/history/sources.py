@@ -95,16 +95,14 @@ class Scope:
     deep: bool = False
 
 
-def scan(con: duckdb.DuckDBPyConnection, results: Path, scope: Scope) -> Sources:
+def scan(results: Path, scope: Scope) -> Sources:
     """Sort the files under `results`/tables into readable and damaged."""
     damaged: list[Damaged] = []
-    parts = {table: _readable(con, table, results, scope, damaged) for table in TABLES if table in scope.tables}
+    parts = {table: _readable(table, results, scope, damaged) for table in TABLES if table in scope.tables}
     return Sources(parts, tuple(damaged))
 
 
-def _readable(
-    con: duckdb.DuckDBPyConnection, table: str, results: Path, scope: Scope, damaged: list[Damaged]
-) -> tuple[Part, ...]:
+def _readable(table: str, results: Path, scope: Scope, damaged: list[Damaged]) -> tuple[Part, ...]:
     parts = []
     for run_id, path in _found(table_folder(results, table), scope.runs, damaged):
         part = _part(table, run_id, path)
@@ -113,13 +111,18 @@ def _readable(
         else:
             damaged.append(Damaged(path, None, part))
     others = [part.path for part in parts if not part.current]
-    if others and not _all_fit(con, table, others):
-        parts = [
-            part for part in parts if part.current or not _noted(part.path, misfit(con, table, part.path), damaged)
-        ]
+    reasons = _misfits(table, others) if others else {}
+    parts = [part for part in parts if not _noted(part.path, reasons.get(part.path), damaged)]
     if scope.deep:
         parts = [part for part in parts if not _noted(part.path, _undecodable(part.path), damaged)]
     return tuple(parts)
+
+
+def _misfits(table: str, paths: list[str]) -> dict[str, str | None]:
+    """Path -> why it is no part of the table, of files that are not of today's schema."""
+    with duckdb.connect(":memory:") as con:
+        con.execute("set parquet_metadata_cache = true")
+        return {} if _all_fit(con, table, paths) else {path: misfit(con, table, path) for path in paths}
 
 
 def _noted(path: str, reason: str | None, damaged: list[Damaged]) -> bool:
