@@ -12,6 +12,7 @@ import pytest
 from benchbook.errors import UnknownRunError, UserError
 from benchbook.history.selecting import KEYS, Side, select_side
 from benchbook.results.baselines import SET, Baseline, write
+from benchbook.results.journal import create_run
 from tests.spec.sql.stored import Stored, run_row, trial_row
 
 START = datetime(2026, 11, 1, 22, tzinfo=UTC)
@@ -160,3 +161,13 @@ def test_every_key_is_tried_here() -> None:
         word.split("=")[0] for case in test_sides.pytestmark[0].args[1] for word in case[0].replace(",", " ").split()
     }
     assert set(KEYS) <= tried
+
+
+def test_a_run_that_is_still_being_measured_is_no_side_yet(tmp_path: Path) -> None:
+    stored = Stored()
+    stored.rows["runs"].append(run_row(IDS[0]))
+    results = stored.write(tmp_path)
+    create_run(results, IDS[1], {"plan_hash": "p", "workload_hash": "w"}, [])
+    with pytest.raises(UnknownRunError, match=f"{IDS[1]}: is in the journal and not in the tables"):
+        select_side(results, "latest")
+    assert select_side(results, "last=1").runs == (IDS[0],)
