@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from benchbook.history.looking import FILTERS, RawTrial, raw_trial, trials_of
@@ -107,15 +107,21 @@ def _chunks(raw: RawTrial) -> Iterator[Table]:
     columns = [Column("chunk"), Column("after ms"), Column("gap ms"), Column("bytes"), Column("kind", "text")]
     for call in raw.calls:
         offsets = list(call["chunk_offsets_us"] or ())
+        if not offsets:
+            continue
         gaps = [None, *(later - earlier for earlier, later in pairwise(offsets))]
-        sizes, kinds = list(call["chunk_sizes"] or ()), list(call["chunk_kinds"] or ())
+        rest = zip_longest(gaps, call["chunk_sizes"] or (), call["chunk_kinds"] or (), fillvalue=None)
         rows = [
-            [str(place + 1), f"{offset / 1000:.3f}", words.MISSING if gap is None else f"{gap / 1000:.3f}", *rest]
-            for place, (offset, gap) in enumerate(zip(offsets, gaps, strict=True))
-            for rest in [[str((sizes[place : place + 1] or ["-"])[0]), str((kinds[place : place + 1] or ["-"])[0])]]
+            [
+                str(place),
+                f"{offset / 1000:.3f}",
+                words.MISSING if gap is None else f"{gap / 1000:.3f}",
+                words.MISSING if size is None else str(size),
+                str(kind or words.MISSING),
+            ]
+            for place, (offset, (gap, size, kind)) in enumerate(zip(offsets, rest, strict=False), 1)
         ]
-        if rows:
-            yield Table(f"Chunks of call {call['call_id']}", columns, rows, "after: from its dispatch.")
+        yield Table(f"Chunks of call {call['call_id']}", columns, rows, "after: from its dispatch.")
 
 
 def _spans(raw: RawTrial) -> Table:
