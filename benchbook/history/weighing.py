@@ -15,7 +15,16 @@ from typing import Any
 
 from benchbook.history.contenders import Case, Contender
 from benchbook.stats.effects import pooled
-from benchbook.stats.joint import Bounded, mean_of_shares, quantile_ratio, ratio, share_difference
+from benchbook.stats.joint import (
+    Bounded,
+    Drawn,
+    drawn,
+    draws_for,
+    mean_of_shares,
+    quantile_ratio,
+    ratio,
+    share_difference,
+)
 from benchbook.stats.pareto import Gain
 from benchbook.stats.proportions import wilson
 from benchbook.stats.quantiles import needs, quantile
@@ -40,6 +49,25 @@ Levels = Mapping[tuple[str, str, str], Mapping[str, float]]
 _QUANTILES = {"p50": 0.5, "p95": 0.95}
 
 
+@dataclass(slots=True)
+class Draws:
+    """Resampled quantiles of contenders, each made once. most: trials of the largest contender. A seed names the axis
+    and the workload, so that rivals on the same cases are drawn alike."""
+
+    most: int
+    made: dict[tuple[str, str, str, tuple[Case, ...]], Drawn] = field(default_factory=dict)
+
+    def of(self, one: Contender, axis: str, cases: tuple[Case, ...]) -> Drawn:
+        """The quantile of one contender over these cases."""
+        key = (one.target, one.workload, axis, cases)
+        if key not in self.made:
+            metric, name = axis.rsplit("_", 1)
+            values, digest = one.values(metric), hashlib.sha256(f"{one.workload}\n{axis}".encode()).digest()
+            seed, draws = int.from_bytes(digest[:8], "big"), draws_for(self.most)
+            self.made[key] = drawn([values[case] for case in cases], _QUANTILES[name], seed, draws)
+        return self.made[key]
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How contenders are weighed. latency: one of LATENCIES; levels: what stored runs of the workload say of how runs
@@ -50,6 +78,7 @@ class Scale:
     margins: Mapping[str, float] = field(default_factory=lambda: MARGINS)
     levels: Levels = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
+    draws: Draws = field(default_factory=lambda: Draws(0))
 
     def axes(self, one: Contender) -> tuple[str, ...]:
         """The axes that standings under its workload are about."""
@@ -196,11 +225,8 @@ def _latency_ratio(a: Contender, b: Contender, axis: str, scale: Scale) -> Bound
     fewest = min(sum(len(side[case]) for case in shared) for side in (of_a, of_b))
     if fewest < needs(q, scale.confidence):
         return Bounded(len(shared), refused=f"needs {needs(q, scale.confidence)} trials of each, has {fewest}")
-    import numpy as np
-
-    seed = hashlib.sha256("\n".join([a.target, b.target, a.workload, axis, *a.runs]).encode()).digest()[:8]
-    rng = np.random.default_rng(int.from_bytes(seed, "big"))
-    found = quantile_ratio([of_a[c] for c in shared], [of_b[c] for c in shared], q, rng, scale.confidence)
+    cases = tuple(shared)
+    found = quantile_ratio(scale.draws.of(a, axis, cases), scale.draws.of(b, axis, cases), scale.confidence)
     return widened(found, *_between_runs(a, b, metric, scale), scale.confidence)
 
 

@@ -93,34 +93,52 @@ def share_difference(
     return Bounded(cases, mean, max(-1.0, low), min(1.0, high))
 
 
-def quantile_ratio(
-    a: Sequence[Sequence[float]],
-    b: Sequence[Sequence[float]],
-    q: float,
-    rng: np.random.Generator,
-    confidence: float = 0.95,
-) -> Bounded:
-    """The q-quantile over all of b's values over that of a's, values by case and paired by place, every one above 0."""
-    cases = len(a)
+def quantile_ratio(a: Drawn, b: Drawn, confidence: float = 0.95) -> Bounded:
+    """The quantile of b's values over that of a's, both drawn of the same cases with the same seed and draws."""
+    cases = a.cases
     if cases < CLUSTERS_NEEDED:
         return Bounded(cases, refused=_lacking(cases))
-    if any(value <= 0 for side in (a, b) for values in side for value in values):
+    if not a.positive or not b.positive:
         return Bounded(cases, refused="a value is 0 or less, and a ratio needs more")
     import numpy as np
 
-    sides = [_Ranked.of(side) for side in (a, b)]
-    most = max(len(side.logs) for side in sides)
-    draws = max(_FEWEST_DRAWS, min(_DRAWS, _MOST_WORK // most))
-    ones = np.ones((1, cases))
-    value = float(sides[1].quantiles(ones, q)[0] - sides[0].quantiles(ones, q)[0])
-    step = max(1, _MOST_WORK // (8 * most))
-    found = []
-    for done in range(0, draws, step):
-        weights = _multiplicities(rng, min(step, draws - done), cases)
-        found.append(sides[1].quantiles(weights, q) - sides[0].quantiles(weights, q))
+    value = b.log - a.log
     tail = NormalDist().cdf(-_t(cases - 1, confidence) * math.sqrt(cases / (cases - 1)))
-    low, high = np.quantile(np.concatenate(found), [tail, 1 - tail])
+    low, high = np.quantile(b.logs - a.logs, [tail, 1 - tail])
     return Bounded(cases, math.exp(value), math.exp(min(float(low), value)), math.exp(max(float(high), value)))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The log of a quantile over all values, and over those of each draw of whole cases; nothing where a value is not
+    above 0."""
+
+    cases: int
+    positive: bool
+    log: float
+    logs: NDArray[np.float64]
+
+
+def draws_for(most: int) -> int:
+    """How many draws are affordable for so many values."""
+    return max(_FEWEST_DRAWS, min(_DRAWS, _MOST_WORK // max(1, most)))
+
+
+def drawn(by_case: Sequence[Sequence[float]], q: float, seed: int, draws: int) -> Drawn:
+    """A quantile of values by case, resampled by whole cases: of the same number of cases, the same seed draws the
+    same ones."""
+    import numpy as np
+
+    cases = len(by_case)
+    if cases < CLUSTERS_NEEDED or min(map(min, by_case)) <= 0:
+        return Drawn(cases, positive=cases < CLUSTERS_NEEDED, log=0.0, logs=np.zeros(0))
+    rng, ranked = np.random.default_rng(seed), _Ranked.of(by_case)
+    step = max(1, _MOST_WORK // (8 * len(ranked.logs)))
+    found = [
+        ranked.quantiles(_multiplicities(rng, min(step, draws - done), cases), q) for done in range(0, draws, step)
+    ]
+    whole = float(ranked.quantiles(np.ones((1, cases)), q)[0])
+    return Drawn(cases, positive=True, log=whole, logs=np.concatenate(found))
 
 
 def cases_needed(found: Bounded, margin: float) -> int | None:

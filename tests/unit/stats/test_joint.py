@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import random
 
 import numpy as np
 import pytest
 
-from benchbook.stats.joint import cases_needed, mean_of_shares, quantile_ratio, ratio, share_difference
+from benchbook.stats.joint import (
+    cases_needed,
+    drawn,
+    draws_for,
+    mean_of_shares,
+    quantile_ratio,
+    ratio,
+    share_difference,
+)
 
 
 def test_a_ratio_by_hand() -> None:
@@ -101,11 +108,19 @@ def test_a_quantile_ratio() -> None:
     rng = random.Random(2)
     a = [[rng.lognormvariate(3, 0.3) for _ in range(5)] for _ in range(20)]
     b = [[1.5 * value for value in case] for case in a]
-    found = quantile_ratio(a, b, 0.5, np.random.default_rng(1))
-    assert found.value == pytest.approx(1.5)
-    assert (found.low, found.high) == pytest.approx((1.5, 1.5)), "the same cases on both sides cancel"
-    assert (
-        quantile_ratio(a[:5], b[:5], 0.5, np.random.default_rng(1)).refused == "an interval needs 6 test cases, has 5"
-    )
-    assert "0 or less" in str(quantile_ratio([[0.0]] * 6, [[1.0]] * 6, 0.5, np.random.default_rng(1)).refused)
-    assert math.isfinite(found.low or math.nan)
+    found = quantile_ratio(*(drawn(side, 0.5, 7, 99) for side in (a, b)))
+    assert (found.value, found.low, found.high) == pytest.approx((1.5, 1.5, 1.5)), "the same draws on both sides cancel"
+    few = [drawn(side[:5], 0.5, 7, 99) for side in (a, b)]
+    assert quantile_ratio(*few).refused == "an interval needs 6 test cases, has 5"
+    assert "0 or less" in str(quantile_ratio(drawn([[0.0]] * 6, 0.5, 7, 99), drawn([[1.0]] * 6, 0.5, 7, 99)).refused)
+    assert (draws_for(10), draws_for(10**9)) == (999, 499)
+
+
+def test_a_quantile_ratio_holds_the_truth() -> None:
+    rng, held = random.Random(9), 0
+    for seed in range(150):
+        base = [rng.lognormvariate(0, 0.3) for _ in range(15)]
+        a, b = ([[part * size * rng.lognormvariate(0, 0.3) for _ in range(5)] for size in base] for part in (1.0, 1.2))
+        found = quantile_ratio(drawn(a, 0.5, seed, 199), drawn(b, 0.5, seed, 199))
+        held += (found.low or 9) <= 1.2 <= (found.high or 0)
+    assert held >= 0.93 * 150
