@@ -17,7 +17,7 @@ from typing import Any
 from benchbook.errors import UnknownRunError, UserError
 from benchbook.history.comparable import Paired, paired
 from benchbook.history.differing import SERVED, differences
-from benchbook.history.evidence import Evidence
+from benchbook.history.evidence import Evidence, Stored
 from benchbook.history.neighbours import Neighbours
 from benchbook.history.questions import select_many
 from benchbook.history.rules import GATED, Rules
@@ -92,11 +92,38 @@ class _Outside:
         return Known(rng, rules.confidence, history, pair.alike, self.neighbours.inflation(pair.sides, metric))
 
 
-def compare_sides(results: str | Path, a: Side, b: Side, rules: Rules | None = None) -> Compared:
-    """Hold b against a. Raises UserError where they are unlike, the same, or share no target and workload."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Runs of one workload hash, read once for several comparisons among them."""
+
+    tables: Sequence[Sequence[Mapping[str, Any]]]
+    neighbours: Neighbours
+    stored: Stored
+
+    @classmethod
+    def of(cls, results: Path, runs: Sequence[str], digest: str) -> Held:
+        """Of these runs, whose workload hash is `digest`."""
+        tables = select_many(results, _TEXTS, runs=set(runs))
+        return cls(tables, Neighbours.of(results, runs), Stored.of(results, digest, len(runs)))
+
+    def of_runs(self, runs: set[str]) -> list[list[Mapping[str, Any]]]:
+        """The rows of these runs, as they would be read."""
+        return [[row for row in rows if row["run_id"] in runs] for rows in self.tables]
+
+
+_TEXTS = ("select * from runs", CASES, SERVED)
+
+
+def compare_sides(
+    results: str | Path, a: Side, b: Side, rules: Rules | None = None, *, held: Held | None = None
+) -> Compared:
+    """Hold b against a. Raises UserError where they are unlike, the same, or share no target and workload.
+
+    held: what was read before of these runs, among others.
+    """
     results, rules = Path(results), rules or Rules()
-    texts = ("select * from runs", CASES, SERVED)
-    stored, cases, served = select_many(results, texts, runs={*a.runs, *b.runs})
+    runs = {*a.runs, *b.runs}
+    stored, cases, served = select_many(results, _TEXTS, runs=runs) if held is None else held.of_runs(runs)
     rows = {row["run_id"]: row for row in stored}
     for run_id in (*a.runs, *b.runs):
         if run_id not in rows:
@@ -107,7 +134,8 @@ def compare_sides(results: str | Path, a: Side, b: Side, rules: Rules | None = N
     targets = list(dict.fromkeys((of_a.target, of_b.target) for of_a, of_b in wheres))
     chosen = paired(results, _of(rows, sides[0]), _of(rows, sides[1]), targets)
     pairs = [pair for of_a, of_b in wheres if (pair := _pair(values, chosen, of_a, of_b)) is not None]
-    found = _rows(_Outside.of(results, chosen), values, pairs, rules)
+    outside = _Outside.of(results, chosen) if held is None else _Outside(held.stored.evidence(chosen), held.neighbours)
+    found = _rows(outside, values, pairs, rules)
     differing = differences(_of(rows, chosen.a), _of(rows, chosen.b), served, targets)
     used = replace(a, runs=chosen.a), replace(b, runs=chosen.b)
     doubts = _doubtful(_of(rows, sorted({*chosen.a, *chosen.b})))

@@ -21,7 +21,7 @@ from benchbook.stats.effects import P95, pooled
 from benchbook.stats.spread import RECENT, Spread, spread_of
 
 _OTHERS = """
-select run_id, coalesce(sweep_id, run_id) as session
+select run_id, coalesce(sweep_id, run_id) as session, workload_hash
 from runs
 where verdict is distinct from 'INVALID' and status = 'finished' and workload_hash in ({})
 order by started_at, run_id
@@ -37,13 +37,8 @@ class Evidence:
     @classmethod
     def of(cls, results: Path, compared: Paired) -> Evidence:
         """The levels of the stored runs that are not compared themselves."""
-        hashes = ", ".join("'" + digest.replace("'", "''") + "'" for digest in compared.hashes)
-        rows = select(results, _OTHERS.format(hashes))
-        others = [row for row in rows if row["run_id"] not in {*compared.a, *compared.b}][-RECENT:]
-        if not others:
-            return cls({})
-        sessions = {row["run_id"]: row["session"] for row in others}
-        return cls(_levels(ask("levels", results, runs=tuple(sessions)), sessions))
+        sessions = _besides(_fit(results, compared.hashes), compared)
+        return cls(_levels(ask("levels", results, runs=tuple(sessions)), sessions)) if sessions else cls({})
 
     def spread(self, wheres: tuple[Where, Where], metric: str, what: str, *, alike: bool) -> Spread | None:
         """The spread of levels, of both sides' targets; for sides that are the same runs that of their differences."""
@@ -53,6 +48,36 @@ class Evidence:
         if wheres[0] == wheres[1]:
             return spread_of(list(a.values()))
         return pooled(spread_of(list(a.values())), spread_of(list(b.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All that evidence may be taken from, read once for several comparisons: fit runs in order of time, and their
+    levels."""
+
+    fit: Sequence[Mapping[str, Any]]
+    levels: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, results: Path, digest: str, compared: int) -> Stored:
+        """Of this workload hash; compared: how many of the runs may be compared themselves, at most."""
+        fit = _fit(results, (digest,))[-RECENT - compared :]
+        return cls(fit, ask("levels", results, runs=tuple(row["run_id"] for row in fit)) if fit else [])
+
+    def evidence(self, compared: Paired) -> Evidence:
+        """As `Evidence.of`."""
+        sessions = _besides([row for row in self.fit if row["workload_hash"] in compared.hashes], compared)
+        return Evidence(_levels([row for row in self.levels if row["run_id"] in sessions], sessions))
+
+
+def _fit(results: Path, hashes: Sequence[str]) -> list[dict[str, Any]]:
+    return select(results, _OTHERS.format(", ".join("'" + digest.replace("'", "''") + "'" for digest in hashes)))
+
+
+def _besides(fit: Sequence[Mapping[str, Any]], compared: Paired) -> dict[str, str]:
+    """Run -> session, of the newest runs other than those that are compared."""
+    others = [row for row in fit if row["run_id"] not in {*compared.a, *compared.b}][-RECENT:]
+    return {row["run_id"]: row["session"] for row in others}
 
 
 def _levels(

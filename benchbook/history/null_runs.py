@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchbook.history.comparing import compare_sides
+from benchbook.history.comparing import Held, compare_sides
 from benchbook.history.questions import select
 from benchbook.history.rules import Rules, planned_rules
 from benchbook.history.selecting import Side
@@ -59,7 +59,8 @@ def realised(
         return None
     rules = planned_rules(results, runs[-1])
     pairs = [pair for rounds in experiments for pair in nulls(target, rounds)]
-    alarms = sum(_alarm(results, pair, rules) for pair in pairs)
+    held = Held.of(results, runs, workload_hash)
+    alarms = sum(_alarm(results, pair, rules, held) for pair in pairs)
     share = wilson(alarms, len(pairs), confidence)
     return {
         "target": target,
@@ -103,8 +104,8 @@ def _side(runs: tuple[str, ...], target: str) -> Side:
     return Side(f"{' '.join(runs)} target={target}", runs, target)
 
 
-def _alarm(results: Path, pair: tuple[Side, Side], rules: Rules) -> bool:
-    rows = compare_sides(results, *pair, rules).rows
+def _alarm(results: Path, pair: tuple[Side, Side], rules: Rules, held: Held) -> bool:
+    rows = compare_sides(results, *pair, rules, held=held).rows
     return any(row["gated"] and row["verdict"].startswith("CHANGED") for row in rows)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchbook.history import ask
-from benchbook.history.comparing import compare_sides
+from benchbook.history.comparing import Held, compare_sides
 from benchbook.history.experiments import Pair, differences, looks, rounds, settled
 from benchbook.history.null_runs import nulls, realised
 from benchbook.history.recommending import recommendation
@@ -96,6 +96,9 @@ def test_runs_of_the_same_teach_how_often_compare_cries_wolf(tmp_path: Path) -> 
         "false alarms: 0 of 3 comparisons of the same (95 % 0 %\N{EN DASH}56 %)"
     )
     assert realised(tmp_path, f"alpha{AGAIN}", "w1") is None
+    held = Held.of(tmp_path, runs, "w1")
+    for a, b in nulls("alpha", runs):
+        assert compare_sides(tmp_path, a, b, held=held) == compare_sides(tmp_path, a, b)
     assert {row["target"] for row in recommendation(tmp_path).rows} == {"alpha"}
     assert realised(tmp_path, "alpha", "w2") is None
 
