@@ -137,8 +137,10 @@ def save_lines(path: Path, panels: Sequence[tuple[str, Mapping[str, Sequence[tup
     _save(canvas, path)
 
 
-def save_curves(path: Path, panels: Sequence[tuple[str, Mapping[str, Sequence[tuple[float, float, float]]]]]) -> None:
-    """Panels of lines in %, both axes; each point with its standard error."""
+def save_curves(
+    path: Path, panels: Sequence[tuple[str, Mapping[str, Sequence[tuple[float, float, float]]]]], along: str
+) -> None:
+    """Panels of lines, in % of tries; each point with its standard error. along: what the horizontal axis is."""
     canvas, axes = _canvas(len(panels))
     for place, (title, lines) in zip(axes, panels, strict=True):
         for colour, (name, points) in zip(COLOURS, lines.items(), strict=False):
@@ -146,7 +148,7 @@ def save_curves(path: Path, panels: Sequence[tuple[str, Mapping[str, Sequence[tu
             place.errorbar(xs, ys, yerr=errors, label=name, color=colour, marker="o", markersize=3, linewidth=1.5)
         place.set_ylim(bottom=0)
         place.set_title(title)
-        place.set_xlabel("%")
+        place.set_xlabel(along)
         place.set_ylabel("% of tries")
         place.grid(visible=True, color="#e3e3e3", linewidth=0.6)
         place.legend(frameon=False)
