@@ -39,12 +39,20 @@ Exit codes: 0 no gated metric got worse; 2 nothing to compare, or unlike workloa
     metavar="METRIC,...",
     help="Metrics that decide the exit code: e2e_ms, e2e_ms:p95, score.  [default: the main ones that are there]",
 )
-@click.option("--margin", type=click.FloatRange(0, min_open=True), help="Smallest share of a median that matters.")
-@click.option("--margin-p95", type=click.FloatRange(0, min_open=True), help="The same of a p95.")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, min_open=True),
+    help="Smallest share of a median that matters, by default that of the plan, or 0.05.",
+)
+@click.option(
+    "--margin-p95",
+    type=click.FloatRange(0, min_open=True),
+    help="The same of a p95, by default 0.1.",
+)
 @click.option(
     "--margin-share",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="The same of scores and failure shares: 0.03 are 3 points.",
+    help="The same of scores and failure shares, by default 0.03, which are 3 points.",
 )
 @click.option("--all", "every", is_flag=True, help="Every metric, not only the main ones.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a pull request.")

@@ -88,10 +88,11 @@ def print_comparison(compared: Compared, *, every: bool = False) -> None:
     names = ("target", "metric", "A", "B", "change", "verdict")
     columns = [Column(name, right=name in ("A", "B"), rank=int(name in ("A", "B"))) for name in names]
     show_lines([[("", "")]])
-    left_out = show_grid(columns, [_cells(row) for row in shown])
+    told, alike = _folded(shown)
+    left_out = show_grid(columns, [*map(_cells, told), *alike])
     for line in _reasons(shown):
         show_words((line, "dim"))
-    if any(not row["gated"] for row in shown):
+    if any(not row["gated"] for row in told):
         show_words(("in brackets: no part of the gate", "dim"))
     if left_out:
         show_words((f"too narrow for: {', '.join(left_out)}", "dim"))
@@ -140,6 +141,8 @@ def method(compared: Compared) -> str:
     of = f"{compared.rules.confidence * 100:g} % intervals"
     if any(row["spread"] for row in compared.rows):
         return f"paired by test case; {of} over prompts and between runs; Holm's adjustment over the gate"
+    if all(row["refused"] for row in compared.rows):
+        return "paired by test case; nothing was there to compare"
     return f"paired by test case; {of} over prompts of these runs alone: no spread between runs is known"
 
 
@@ -238,6 +241,23 @@ def _cells(row: Row) -> list[Cell | str]:
         Cell(change(row), interval(row), f"{change(row)} [{interval(row)}]" if interval(row) else change(row)),
         Cell(row["verdict"], below=_hint(row), style=_STYLES[row["verdict"]]),
     ]
+
+
+def _folded(rows: Sequence[Row]) -> tuple[list[Row], list[list[Cell | str]]]:
+    """The rows to show; and a line for each target where nothing could be compared, for one and the same reason."""
+    of: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        of.setdefault((row["target"], row["workload"]), []).append(row)
+    told: list[Row] = []
+    alike: list[list[Cell | str]] = []
+    for group in of.values():
+        refusals = {row["refused"] for row in group}
+        if len(group) > 1 and len(refusals) == 1 and None not in refusals:
+            name, *_, verdict = _cells(group[0])
+            alike.append([name, f"all {len(group)}", MISSING, MISSING, MISSING, verdict])
+        else:
+            told += group
+    return told, alike
 
 
 def _hint(row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from benchbook.cli import compare
 from benchbook.history.comparing import Compared, compare_sides
 from benchbook.history.selecting import select_side
-from benchbook.reports.comparison import answer, as_json, as_markdown, change, interval
+from benchbook.reports.comparison import answer, as_json, as_markdown, change, interval, print_comparison
 from tests.documented import ROOT
 from tests.spec.sql.stored import Stored
 from tests.unit.history.test_comparing import add_run
@@ -63,6 +64,16 @@ def test_at_a_hundred_columns_nothing_is_left_out(told: str) -> None:
     assert "CHANGED worse" in table
     assert "e2e_ms p95" in table
     assert re.search(r"git commit +aaaaaaaaaaaa +bbbbbbbbbbbb", told)
+
+
+def test_what_could_not_be_compared_for_one_reason_takes_one_line(
+    compared: Compared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = {"refused": "needs 6", "why": "needs 6", "ratio": None, "difference": None, "verdict": "CANNOT TELL"}
+    rows = [{**row, **nothing} if row["target"] == "alpha" else row for row in compared.rows]
+    print_comparison(replace(compared, rows=tuple(rows)))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("alpha")]
+    assert [line[:2] for line in lines] == [["alpha", "all"]]
 
 
 def test_markdown_obeys_nobody(compared: Compared) -> None:
