@@ -43,7 +43,8 @@ def listed(asked: Asked) -> Shown:
 
 def _trials(run_id: str, rows: list[Row], *, more: bool) -> Table:
     names = ("trial", "target", "case", "phase", "status", "TTFT ms", "end to end ms", "wall ms", "tokens out", "score")
-    columns = [Column(name, "text" if place < 5 else "number") for place, name in enumerate(names)]
+    kinds = ("text", "text", "long", "text", "text")
+    columns = [Column(name, (*kinds, *["number"] * 5)[place]) for place, name in enumerate(names)]
     lines = []
     for row in rows:
         trial = str(row["trial_id"])

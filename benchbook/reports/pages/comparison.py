@@ -149,7 +149,7 @@ def _line(row: Row, *, several: bool) -> list[Cell]:
     points = f"points to {row['sense']}" if row["verdict"] == CANNOT_TELL and row["sense"] else ""
     return [
         first,
-        Cell(row["verdict"], "\n".join(filter(None, (points, needs))), style=STYLES.get(row["verdict"], "strong")),
+        Cell(row["verdict"], "; ".join(filter(None, (points, needs))), style=STYLES.get(row["verdict"], "strong")),
         Cell(comparison.change(row), style=STYLES.get(row["verdict"], ""), sort=ordered),
         Cell(bounds or words.MISSING, (bracket + in_ms) if bracket else str(row["refused"] or "")),
         Cell(comparison.level(row, "a"), sort=row["a"]),
