@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,9 +75,19 @@ def command(**chosen: Any) -> int:
         click.echo(as_markdown(compared))
     else:
         print_comparison(compared, every=chosen["every"])
-        for line in (*notes(compared), *retried(chosen["results"], compared)):
+        for line in (*notes(compared), *retried(chosen["results"], compared), *_taught(chosen["results"], compared)):
             note(line)
     return compared.exit_code
+
+
+def _taught(results: str, compared: Any) -> Iterator[str]:
+    """What runs of an unchanged target say of such comparisons, where there are any."""
+    from benchbook.history.null_runs import taught
+    from benchbook.reports.experiments import null_lines
+
+    names = {name for row in compared.rows for name in row["target"].split(" \N{RIGHTWARDS ARROW} ")}
+    for row in taught(results, (*compared.a.runs, *compared.b.runs), names):
+        yield from null_lines(row)
 
 
 def _rules(run_id: str, chosen: dict[str, Any]) -> Rules:

@@ -8,7 +8,7 @@ and under that name with `~again` behind it. So every number here is computed an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,16 @@ def realised(
         "high": share.high,
         "spread": _spreads(results, target, experiments),
     }
+
+
+def taught(results: str | Path, runs: Collection[str], targets: Iterable[str]) -> list[dict[str, Any]]:
+    """What `realised` knows of each of these targets at the workload of these runs; nothing without `aa` rounds."""
+    of_them = {row["workload_hash"] for row in select(Path(results), "select workload_hash from runs", runs=set(runs))}
+    rounds = select(Path(results), "select distinct workload_hash from runs where sweep_axis = 'aa'")
+    known = sorted(row["workload_hash"] for row in rounds if row["workload_hash"] in of_them)
+    names = sorted({name.removesuffix(AGAIN) for name in targets})
+    found = [realised(results, name, digest) for digest in known for name in names]
+    return [row for row in found if row is not None]
 
 
 def _experiments(results: Path, target: str, workload_hash: str) -> list[list[str]]:

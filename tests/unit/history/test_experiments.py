@@ -13,7 +13,7 @@ import pytest
 from benchbook.history import ask
 from benchbook.history.comparing import Held, compare_sides
 from benchbook.history.experiments import Pair, differences, looks, rounds, settled
-from benchbook.history.null_runs import nulls, realised
+from benchbook.history.null_runs import nulls, realised, taught
 from benchbook.history.recommending import recommendation
 from benchbook.history.selecting import Side
 from benchbook.history.series import AGAIN
@@ -101,6 +101,8 @@ def test_runs_of_the_same_teach_how_often_compare_cries_wolf(tmp_path: Path) -> 
         assert compare_sides(tmp_path, a, b, held=held) == compare_sides(tmp_path, a, b)
     assert {row["target"] for row in recommendation(tmp_path).rows} == {"alpha"}
     assert realised(tmp_path, "alpha", "w2") is None
+    assert taught(tmp_path, runs[:1], ["alpha", f"alpha{AGAIN}", "gamma"]) == [found]
+    assert taught(tmp_path, [], ["alpha"]) == []
 
 
 def test_a_twin_that_is_none_raises_alarms_and_an_invalid_round_is_left_out(tmp_path: Path) -> None:
