@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request. path: its named parts; words: parameter -> its values, in order; body: of a form that was sent."""
+    """A request. path: its named parts; words: parameter -> its values, in order, of the address and of a form."""
 
     results: Path
     path: Mapping[str, str] = field(default_factory=dict)
