@@ -43,9 +43,11 @@ def connect(
     return con
 
 
-def damaged(results: str | Path = "results", *, deep: bool = False) -> list[Damaged]:
-    """The files under `results`/tables that readers pass over, each with its reason."""
-    return list(scan(Path(results), Scope(deep=deep)).damaged)
+def damaged(
+    results: str | Path = "results", *, runs: Collection[str] | None = None, deep: bool = False
+) -> list[Damaged]:
+    """The files under `results`/tables (of these runs) that readers pass over, each with its reason."""
+    return list(scan(Path(results), Scope(runs=runs, deep=deep)).damaged)
 
 
 def query(results: str | Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -129,7 +129,11 @@ def _own(results: str | Path, run_id: str) -> Mapping[str, Any]:
     try:
         plan = frozen(run_row(results, run_id)["plan"])
     except UnknownRunError:
-        raise UnknownRunError(str(results), f"no stored run {run_id}", "see `benchbook runs`") from None
+        raise UnknownRunError(
+            str(results),
+            f"no stored run {run_id}",
+            "see `benchbook runs`; `benchbook stage store` stores what is in the journal alone",
+        ) from None
     section: Mapping[str, Any] = plan.get("sections", {}).get("aggregate", {})
     return section
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchbook.history import ask, ask_many, run_row
+from benchbook.history import ask, ask_many, damaged, run_row
 from benchbook.history.selecting import select_side
 from benchbook.records import TEAM_WORKLOADS
 from benchbook.reports.gather import RunView
@@ -27,7 +27,8 @@ class Extras:
     """Rows by question, empty where nothing was asked.
 
     facts: the row of `runs`; sweep: points of the sweep that the run belongs to; trials: rows of `telling_trials`;
-    spans: their rows of `timeline` by trial; files: names under the results folder, with what each holds.
+    spans: their rows of `timeline` by trial; files: names under the results folder, with what each holds;
+    damaged: those that readers pass over, with the reason.
     """
 
     facts: Row = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Extras:
     trials: Sequence[Row] = ()
     spans: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     files: Sequence[tuple[str, str]] = ()
+    damaged: Sequence[tuple[str, str]] = ()
 
 
 def more(results: str | Path, view: RunView) -> Extras:
@@ -56,6 +58,7 @@ def more(results: str | Path, view: RunView) -> Extras:
         trials=trials,
         spans=_spans(results, run_id, trials),
         files=tuple(_files(Path(results), run_id)),
+        damaged=tuple(_damaged(Path(results), run_id)),
         **rows,
     )
 
@@ -85,6 +88,11 @@ def _sweep(results: str | Path, facts: Row, confidence: float) -> list[Row]:
     runs = select_side(results, f"sweep={facts['sweep_id']}").runs
     rows = ask("sweep", results, runs=runs, confidence=confidence)
     return [row for row in rows if row["sweep_id"] == facts["sweep_id"]]
+
+
+def _damaged(results: Path, run_id: str) -> list[tuple[str, str]]:
+    """Where, from the results folder on, and why."""
+    return [(each.file.removeprefix(f"{results}/"), each.why) for each in damaged(results, runs=(run_id,))]
 
 
 def _files(results: Path, run_id: str) -> list[tuple[str, str]]:

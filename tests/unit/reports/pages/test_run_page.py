@@ -151,6 +151,19 @@ def test_a_run_that_nothing_was_measured_of_has_a_page(tmp_path: Path) -> None:
     assert "no trial was attempted" in made(tmp_path, stored, "r")
 
 
+def test_what_can_not_be_read_is_said_first(tmp_path: Path) -> None:
+    stored = Stored()
+    stored.rows["runs"].append(run_row("r", planned=1, succeeded=1))
+    stored.rows["trials"].append(trial_row("r", 0, ttft_ms=5.0))
+    part = stored.write(tmp_path) / "tables" / "trials" / "run_id=r" / "part-0.parquet"
+    part.write_bytes(part.read_bytes()[:200])
+    of_run = gather(tmp_path, "r")
+    head = page(of_run, more(tmp_path, of_run)).split("<nav")[0]
+    assert "tables/trials/run_id=r/part-0.parquet" in head
+    assert "cut short" in head
+    assert "benchbook stage store" in head
+
+
 def test_the_same_tables_give_the_same_page(results: Path, page_of_a_run: str) -> None:
     assert again(results) == page_of_a_run
 
