@@ -27,7 +27,6 @@ from benchbook.history.weighing import (
     ALL_LATENCIES,
     LATENCIES,
     MARGINS,
-    Draws,
     Levels,
     Scale,
     axes_of,
@@ -120,7 +119,6 @@ def recommendation(results: str | Path, wish: Wish | None = None) -> Recommendat
         {**MARGINS, "score": wish.score_margin},
         _levels(Path(results), taken),
         {run["run_id"]: _session(run) for run in taken.runs},
-        Draws(max((len(one.good) for one in found), default=0)),
     )
     rows, weighed, against = _weighed(found, scale, wish)
     said = advice(rows, against, wish, _commands(taken.runs[-1]))

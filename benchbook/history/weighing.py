@@ -19,7 +19,6 @@ from benchbook.stats.joint import (
     Bounded,
     Drawn,
     drawn,
-    draws_for,
     mean_of_shares,
     quantile_ratio,
     ratio,
@@ -51,10 +50,9 @@ _QUANTILES = {"p50": 0.5, "p95": 0.95}
 
 @dataclass(slots=True)
 class Draws:
-    """Resampled quantiles of contenders, each made once. most: trials of the largest contender. A seed names the axis
-    and the workload, so that rivals on the same cases are drawn alike."""
+    """Resampled quantiles of contenders, each made once. A seed names the axis and the workload, so that rivals on the
+    same cases are drawn alike."""
 
-    most: int
     made: dict[tuple[str, str, str, tuple[Case, ...]], Drawn] = field(default_factory=dict)
 
     def of(self, one: Contender, axis: str, cases: tuple[Case, ...]) -> Drawn:
@@ -63,8 +61,8 @@ class Draws:
         if key not in self.made:
             metric, name = axis.rsplit("_", 1)
             values, digest = one.values(metric), hashlib.sha256(f"{one.workload}\n{axis}".encode()).digest()
-            seed, draws = int.from_bytes(digest[:8], "big"), draws_for(self.most)
-            self.made[key] = drawn([values[case] for case in cases], _QUANTILES[name], seed, draws)
+            seed = int.from_bytes(digest[:8], "big")
+            self.made[key] = drawn([values[case] for case in cases], _QUANTILES[name], seed)
         return self.made[key]
 
 
@@ -78,7 +76,7 @@ class Scale:
     margins: Mapping[str, float] = field(default_factory=lambda: MARGINS)
     levels: Levels = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
-    draws: Draws = field(default_factory=lambda: Draws(0))
+    draws: Draws = field(default_factory=Draws)
 
     def axes(self, one: Contender) -> tuple[str, ...]:
         """The axes that standings under its workload are about."""

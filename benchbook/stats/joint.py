@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_DRAWS = 999
-_FEWEST_DRAWS = 499
-_MOST_WORK = 20_000_000
+DRAWS = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +117,7 @@ class Drawn:
     logs: NDArray[np.float64]
 
 
-def draws_for(most: int) -> int:
-    """How many draws are affordable for so many values."""
-    return max(_FEWEST_DRAWS, min(_DRAWS, _MOST_WORK // max(1, most)))
-
-
-def drawn(by_case: Sequence[Sequence[float]], q: float, seed: int, draws: int) -> Drawn:
+def drawn(by_case: Sequence[Sequence[float]], q: float, seed: int, draws: int = DRAWS) -> Drawn:
     """A quantile of values by case, resampled by whole cases: of the same number of cases, the same seed draws the
     same ones."""
     import numpy as np
@@ -132,13 +125,10 @@ def drawn(by_case: Sequence[Sequence[float]], q: float, seed: int, draws: int) -
     cases = len(by_case)
     if cases < CLUSTERS_NEEDED or min(map(min, by_case)) <= 0:
         return Drawn(cases, positive=cases < CLUSTERS_NEEDED, log=0.0, logs=np.zeros(0))
-    rng, ranked = np.random.default_rng(seed), _Ranked.of(by_case)
-    step = max(1, _MOST_WORK // (8 * len(ranked.logs)))
-    found = [
-        ranked.quantiles(_multiplicities(rng, min(step, draws - done), cases), q) for done in range(0, draws, step)
-    ]
+    ranked = _Ranked.of(by_case)
     whole = float(ranked.quantiles(np.ones((1, cases)), q)[0])
-    return Drawn(cases, positive=True, log=whole, logs=np.concatenate(found))
+    weights = _multiplicities(np.random.default_rng(seed), draws, cases)
+    return Drawn(cases, positive=True, log=whole, logs=ranked.quantiles(weights, q))
 
 
 def cases_needed(found: Bounded, margin: float) -> int | None:
@@ -152,10 +142,13 @@ def cases_needed(found: Bounded, margin: float) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """All values of a side as sorted logs, each with the place of its case."""
+    """All values of a side as sorted logs, each with the place of its case; and, of each block of that many of them in
+    a row, how many are of which case, so that a rank is looked for among blocks first."""
 
     logs: NDArray[np.float64]
     places: NDArray[np.intp]
+    counts: NDArray[np.float64]
+    block: int
 
     @classmethod
     def of(cls, by_case: Sequence[Sequence[float]]) -> _Ranked:
@@ -164,24 +157,34 @@ class _Ranked:
         logs = np.log(np.concatenate([np.asarray(values, dtype=float) for values in by_case]))
         places = np.repeat(np.arange(len(by_case)), [len(values) for values in by_case])
         order = np.argsort(logs, kind="stable")
-        return cls(logs[order], places[order])
+        places, block = places[order], math.isqrt(len(logs)) + 1
+        counts = np.zeros((len(by_case), -(-len(logs) // block)))
+        np.add.at(counts, (places, np.arange(len(logs)) // block), 1)
+        return cls(logs[order], places, counts, block)
 
     def quantiles(self, weights: NDArray[np.float64], q: float) -> NDArray[np.float64]:
         """Type 7 of the values repeated as often as their cases were drawn, one for each row of weights."""
         import numpy as np
 
-        reached = np.cumsum(weights[:, self.places], axis=1)
+        reached = np.cumsum(weights @ self.counts, axis=1)
         at = (reached[:, -1] - 1) * q
-        below, above = (self._ranked(reached, np.maximum(rank, 0)) for rank in (np.floor(at), np.ceil(at)))
+        below, above = (self._ranked(weights, reached, np.maximum(rank, 0)) for rank in (np.floor(at), np.ceil(at)))
         values: NDArray[np.float64] = below + (at - np.floor(at)) * (above - below)
         return values
 
-    def _ranked(self, reached: NDArray[np.float64], rank: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _ranked(
+        self, weights: NDArray[np.float64], reached: NDArray[np.float64], rank: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """The value at a 0-based rank of each row: the first whose count reaches past it."""
         import numpy as np
 
-        found = np.minimum((reached <= rank[:, np.newaxis]).sum(axis=1), len(self.logs) - 1)
-        return self.logs[found]
+        rows, last = np.arange(len(weights)), len(self.logs) - 1
+        block = np.minimum((reached <= rank[:, np.newaxis]).sum(axis=1), reached.shape[1] - 1)
+        before = np.where(block > 0, reached[rows, block - 1], 0.0)
+        members = (block * self.block)[:, np.newaxis] + np.arange(self.block)
+        drawn = np.where(members <= last, weights[rows[:, np.newaxis], self.places[np.minimum(members, last)]], 0.0)
+        inside = (before[:, np.newaxis] + np.cumsum(drawn, axis=1) <= rank[:, np.newaxis]).sum(axis=1)
+        return self.logs[np.minimum(block * self.block + inside, last)]
 
 
 def _multiplicities(rng: np.random.Generator, draws: int, cases: int) -> NDArray[np.float64]:

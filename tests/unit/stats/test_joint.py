@@ -10,7 +10,6 @@ import pytest
 from benchbook.stats.joint import (
     cases_needed,
     drawn,
-    draws_for,
     mean_of_shares,
     quantile_ratio,
     ratio,
@@ -113,7 +112,6 @@ def test_a_quantile_ratio() -> None:
     few = [drawn(side[:5], 0.5, 7, 99) for side in (a, b)]
     assert quantile_ratio(*few).refused == "an interval needs 6 test cases, has 5"
     assert "0 or less" in str(quantile_ratio(drawn([[0.0]] * 6, 0.5, 7, 99), drawn([[1.0]] * 6, 0.5, 7, 99)).refused)
-    assert (draws_for(10), draws_for(10**9)) == (999, 499)
 
 
 def test_a_quantile_ratio_holds_the_truth() -> None:
