@@ -37,6 +37,11 @@ from benchmarks.measuring import host_facts
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261121
 LIMIT_S, LIMIT_MIB = 2.0, 1024
+REPORT_S, REPORT_MB = 10.0, 5.0
+LONG = 103_000
+"""Calls of a run of 100,000 trials."""
+ANSWERED = (0, 3, 4)
+"""Exit codes of verbs that judge: none is a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1_000, metavar="N")
     parser.add_argument("--calls", type=int, default=10_000, metavar="N", help="of each run (10,000)")
     parser.add_argument("--repeats", type=int, default=3, metavar="N")
-    parser.add_argument("--only", default="", metavar="NAMES", help="of these questions, or `verbs`, by commas")
+    parser.add_argument("--only", default="", metavar="NAMES", help="of these questions, `verbs`, `report`, by commas")
     parser.add_argument("--keep", action="store_true", help="take the kept answers as they are")
     asked = parser.parse_args()
     results = asked.folder / "results"
@@ -63,7 +68,10 @@ def main() -> int:
     _build(results, asked.runs, asked.calls)
     if not asked.keep:
         _aggregate(results, asked.runs)
-    slow = _ask(results, asked.repeats, {name for name in asked.only.split(",") if name})
+    only = {name for name in asked.only.split(",") if name}
+    slow = _ask(results, asked.repeats, only)
+    if not only or "report" in only:
+        slow += _report(asked.folder, asked.repeats)
     print(f"\n{len(slow)} over {LIMIT_S:.0f} s or {LIMIT_MIB} MiB: {', '.join(slow) or 'none'}")
     return bool(slow)
 
@@ -151,8 +159,24 @@ def _verbs(results: Path) -> list[tuple[str, ...]]:
         ("sql", "select max(e2e_ms_p95) from answers.summary"),
         ("sql", "select * from runs order by run_id desc limit 3"),
         ("history", "timeline", "--run", "latest"),
-        ("compare", ids[-1], ids[-3]),
+        ("compare", ids[-2], ids[-1]),
+        ("trend",),
+        ("alerts",),
+        ("recommend",),
     ]
+
+
+def _report(folder: Path, repeats: int) -> list[str]:
+    """The page of a run of 100,000 trials, by itself and with its trials as JSON and CSV; its name where it is slow."""
+    results, run = folder / "long" / "results", made(1, LONG)
+    if not partition_file(results, "runs", run.run_id).exists():
+        _write(results, run)
+    page = folder / "long" / "page.html"
+    took = _median([_timed(results, "report", run.run_id, "--out", str(page)) for _ in range(repeats)])
+    megabytes = page.stat().st_size / 1e6
+    _line(f"report, 100,000 trials: {megabytes:.1f} MB", took)
+    _line("stage report, 100,000 trials, all formats", _timed(results, "stage", "report", "-q"))
+    return ["report"] if took.wall_s > REPORT_S or megabytes > REPORT_MB else []
 
 
 _INSIDE = """
@@ -185,7 +209,7 @@ def _timed(results: Path, *words: str) -> Took:
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         wall_s = time.perf_counter() - began
-        if child.returncode:
+        if child.returncode not in ANSWERED:
             complaints.seek(0)
             raise RuntimeError(f"{words}: exit code {child.returncode}: {complaints.read().decode()[-2_000:]}")
         return Took(wall_s, used.ru_maxrss / 1024, said.tell())
