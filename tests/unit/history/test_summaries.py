@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
-from benchbook.history import ask, ask_tables, keep_answers, query, questions
+from benchbook.cli.history import command
+from benchbook.history import ask, ask_tables, connect, keep_answers, query, questions
 from benchbook.history.opening import over, scanned
 from benchbook.history.sources import Scope
 from benchbook.history.summaries import kept, key, per_run
@@ -191,8 +195,27 @@ def test_kept_rows_were_read_and_not_computed(small: Path) -> None:
     table = pq.ParquetFile(path).read().slice(0, 1)
     before = kept(small).answers["skipped"]["sha256"]
     pq.write_table(table, path)
-    import hashlib
-
     covers.write_text(covers.read_text().replace(before, hashlib.sha256(path.read_bytes()).hexdigest()))
     assert len(ask("skipped", small)) == 1
     assert query(small, "select count(*) from answers.skipped")[1] == [(1,)]
+
+
+def test_the_verb_shows_the_newest_rows_and_says_where_the_others_are(small: Path) -> None:
+    every = ask("slowest", small)
+    words = ["slowest", "--results", str(small), "--json", "--limit"]
+    some, whole = (CliRunner().invoke(command, [*words, limit]) for limit in ("7", "0"))
+    shown = [(row["run_id"], row["target"], row["rank"]) for row in json.loads(some.stdout)]
+    assert shown == [(row["run_id"], row["target"], row["rank"]) for row in every[-7:]]
+    assert "the last 7 rows" in some.stderr
+    assert "slowest.parquet" in some.stderr
+    assert len(json.loads(whole.stdout)) == len(every)
+    assert whole.stderr == ""
+
+
+def test_a_connection_can_have_answers_ready(small: Path) -> None:
+    truth = ask_tables(("latency", "sweep"), small)
+    with connect(small, answers=("latency", "sweep")) as con:
+        for question, table in truth.items():
+            assert con.sql(f"select * from answers.{question}").to_arrow_table() == table
+        con.execute("set variable confidence = 0.6")
+        assert con.sql("select * from answers.latency").to_arrow_table() == truth["latency"], "answered on opening"
