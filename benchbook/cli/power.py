@@ -79,8 +79,12 @@ def _print(found: Mapping[str, Any]) -> None:
         f"runs a side: for {wish} to be clear of 0; for it to be called CHANGED (beyond the margin as well); for no"
         f" change to be called EQUIVALENT; '-': never, or more than 1,000"
     )
+    known = {row["target"] for row in found["rows"]}
     for target in found["targets"]:
-        click.echo(_cost(target, sides))
+        if target["target"] in known:
+            click.echo(_cost(target, sides))
+        else:
+            note(f"{target['target']}: no stored run of this workload; `benchbook aa {target['target']}` measures it")
     for line in dict.fromkeys(line for row in found["rows"] for line in _reservations(row)):
         note(line)
 

@@ -33,7 +33,7 @@ def power_outlook(job: Job, chosen: Mapping[str, Any]) -> Row:
     rows = {row["target"]: row for row in found["targets"]}
     wished = _wished(found, list(rows), chosen, job)
     answers = outlook(job.results, wished)
-    _require_known(answers, job)
+    _require_known(answers, job, wished.targets[0])
     return {
         "plan": found["plan"],
         "workload_hash": found["workload_hash"],
@@ -63,7 +63,7 @@ def _wished(found: Mapping[str, Any], planned: Sequence[str], chosen: Mapping[st
     )
 
 
-def _require_known(answers: Sequence[Row], job: Job) -> None:
+def _require_known(answers: Sequence[Row], job: Job, target: str) -> None:
     if any(row["refused"] is None for row in answers):
         return
     stored = max((row["runs"] for row in answers), default=0)
@@ -72,7 +72,7 @@ def _require_known(answers: Sequence[Row], job: Job) -> None:
     raise UserError(
         job.results,
         reason or f"holds {runs}, and it takes 2 to know how far runs lie apart",
-        f"`benchbook aa --plan {job.plan}` measures it",
+        f"`benchbook aa {target} --plan {job.plan}` measures it",
     )
 
 

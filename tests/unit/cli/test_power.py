@@ -103,7 +103,7 @@ def test_a_change_within_the_margin_is_never_called_changed(planned: Bench) -> N
         (("--metric", "itl"), "no metric 'itl'; one of ttfb_ms"),
         (("--change", "0"), "'0' is no change; write 5% or 0.05"),
         (("--change", "5"), "'5' is no change; write 5% or 0.05"),
-        (("--metric", "score"), "all 8 stored runs have one value; `benchbook aa --plan"),
+        (("--metric", "score"), "all 8 stored runs have one value; `benchbook aa openai-sim --plan"),
     ],
 )
 def test_what_is_refused(planned: Bench, words: tuple[str, ...], says: str) -> None:
@@ -119,7 +119,7 @@ def test_nothing_is_known_without_two_runs(bench: Bench, runs: int, says: str) -
         stored.rows["trials"].append(trial_row("r", 0, target="openai-sim", ttft_ms=5.0, wall_ms=9.0))
         stored.write(bench.results)
     bench.write()
-    with pytest.raises(UserError, match=f"{says}, and it takes 2 .*; `benchbook aa --plan"):
+    with pytest.raises(UserError, match=f"{says}, and it takes 2 .*; `benchbook aa openai-sim --plan"):
         said(bench)
 
 
