@@ -96,7 +96,8 @@ def kept(results: Path) -> Kept:
         return Kept(folder)
     if not isinstance(found, dict) or found.get("version") != VERSION:
         return Kept(folder)
-    return Kept(folder, found["marks"], found["answers"])
+    marks, answers = found.get("marks"), found.get("answers")
+    return Kept(folder, marks, answers) if isinstance(marks, dict) and isinstance(answers, dict) else Kept(folder)
 
 
 def _rows(data: bytes, runs: list[str] | None, last: int | None) -> pa.Table:

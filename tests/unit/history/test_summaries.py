@@ -160,7 +160,9 @@ def test_settings_and_texts_are_part_of_what_is_kept(small: Path) -> None:
     assert query(small, "set variable top = 2; select max(rank) from answers.slowest")[1] == [(2,)]
 
 
-@pytest.mark.parametrize("how", ["cut", "flipped", "gone", "covers cut", "covers gone", "covers of another kind"])
+@pytest.mark.parametrize(
+    "how", ["cut", "flipped", "gone", "covers cut", "covers gone", "covers of another kind", "no marks"]
+)
 def test_a_damaged_summary_is_of_no_use_and_does_no_harm(small: Path, how: str) -> None:
     truth, path = settle(small), aggregate_folder(small) / "latency.parquet"
     covers = aggregate_folder(small) / "covers.json"
@@ -177,7 +179,7 @@ def test_a_damaged_summary_is_of_no_use_and_does_no_harm(small: Path, how: str) 
     elif how == "covers gone":
         covers.unlink()
     else:
-        covers.write_text('{"version": 0}')
+        covers.write_text('{"version": 0}' if how == "covers of another kind" else '{"version": 1}')
     assert ask_tables(ASKED, small) == truth
 
 
