@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def main() -> int:
     asked = _arguments()
     kept = True
     names = asked.only or list(SECTIONS)
-    with ProcessPoolExecutor(max_workers=asked.processes, initializer=gc.freeze) as pool:
+    with ProcessPoolExecutor(max_workers=asked.processes, initializer=_ready) as pool:
         drawn = {name: _draw(pool, name, asked) for name in names}
         for name, cells in drawn.items():
             found = list(cells())
@@ -107,6 +108,12 @@ def main() -> int:
                 _plot(Path(f"{asked.plot}-{name}.svg"), CURVES[name], found)
                 print(f"\n{asked.plot}-{name}.svg: {SECTIONS[name].title}")
     return 0 if kept else 1
+
+
+def _ready() -> None:
+    """statsmodels' multipletests collects garbage at each call: of what is drawn, and not of all that is loaded."""
+    import_module("statsmodels.stats.multitest")
+    gc.freeze()
 
 
 def part(name: str, place: int, number: int, tries: int) -> list[Counted]:
