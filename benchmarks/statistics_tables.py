@@ -155,7 +155,9 @@ def _print(section: Section, cells: Sequence[Counted]) -> bool:
         limit = f">= {least:.0%}" if least is not None else f"<= {most:.0%}" if most is not None else ""
         share = f"{cell.share:6.1%} +- {cell.error:.1%}"
         rows.append([cell.what, cell.law, cell.design, share, _also(cell), limit + (" MISSED" if missed else "")])
-    print_table(("what", "law", "design", f"of {cells[0].tries:,} tries", section.also, "limit"), rows)
+    tries = sorted({cell.tries for cell in cells})
+    of = " to ".join(f"{number:,}" for number in dict.fromkeys((tries[0], tries[-1])))
+    print_table(("what", "law", "design", f"of {of} tries", section.also, "limit"), rows)
     return kept
 
 
