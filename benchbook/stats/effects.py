@@ -303,13 +303,16 @@ def _room(what: str, sides: Sequence[Sequence[Run]], confidence: float) -> tuple
 
     Resampled cases that all agree say that nothing can differ; Wilson's bounds say what so many can tell. Failures:
     of the trials of either side (Newcombe, Statistics in Medicine 17, 1998). Scores: of the cases that differ, for
-    the better and for the worse, since pairs that agree say nothing about the difference.
+    the better and for the worse, since pairs that agree say nothing about the difference. Graded scores of which
+    no half differ alike need none of it: their scatter says how far they may lie apart.
     """
     if what == FAILURES:
         bounds = [_wilson(*_counted(side), confidence) for side in sides]
     else:
         means = [[statistics.fmean(v for run in side for v in run[case]) for case in side[0]] for side in sides]
         moves = [of_b - of_a for of_a, of_b in zip(*means, strict=True)]
+        if max(map(moves.count, set(moves))) <= len(moves) / 2 and not _pass_or_fail(sides):
+            return 0.0, 0.0
         parts = ([max(0.0, -move) for move in moves], [max(0.0, move) for move in moves])
         bounds = [_wilson(math.fsum(part), len(part), confidence) for part in parts]
     (a_down, a_up), (b_down, b_up) = bounds
@@ -332,10 +335,14 @@ def _wilson(count: float, n: int, confidence: float) -> tuple[float, float]:
 
 def _solved(what: str, sides: Sequence[Sequence[Run]]) -> Discordant | None:
     """McNemar over cases, for scores that are all 0 or 1; a case is solved when more than half of its trials are."""
-    if what != SCORE or any(v not in (0, 1) for side in sides for run in side for of in run.values() for v in of):
+    if what != SCORE or not _pass_or_fail(sides):
         return None
     solved = [[statistics.fmean(v for run in side for v in run[case]) > 0.5 for case in side[0]] for side in sides]
     return mcnemar(*solved)
+
+
+def _pass_or_fail(sides: Sequence[Sequence[Run]]) -> bool:
+    return all(value in (0, 1) for side in sides for run in side for of in run.values() for value in of)
 
 
 def _nothing(counts: tuple[int, int, int]) -> Effect:

@@ -211,3 +211,17 @@ def test_every_compared_metric_has_a_direction() -> None:
     assert {name.removesuffix(":p95") for name in COMPARED} <= set(METRIC_DIRECTION)
     assert set(METRIC_DIRECTION.values()) == {"lower", "higher"}
     assert [name for name in LATENCY_METRICS if METRIC_DIRECTION[name] == "higher"] == ["tokens_per_s_user"]
+
+
+def test_graded_scores_that_scatter_need_no_floor_and_pass_or_fail_do() -> None:
+    graded = {case: [0.6 + 0.01 * case] for case in range(12)}
+    moved = {case: [value[0] + (0.01 if case % 2 else -0.01)] for case, value in graded.items()}
+    narrow = effect(SCORE, [graded], [moved], known())
+    assert narrow.high is not None
+    assert narrow.low is not None
+    assert narrow.high - narrow.low < 0.03
+    passed: Run = {case: [1.0] for case in range(12)}
+    wide = effect(SCORE, [passed], [passed], known())
+    assert wide.high is not None
+    assert wide.high > 0.2
+    assert effect(SCORE, [graded], [graded], known()).high == wide.high, "differences that are all alike say as little"
