@@ -1,30 +1,56 @@
-"""A target that takes turns is idle between its legs, and no rate counts that time."""
+"""The question about conversations' turns against a slow plain answer."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from benchbook.history import ask
-from tests.spec.sql.stored import Stored, run_row, trial_row
+from benchbook.stats.quantiles import interpolated, quantile
+from tests.spec.sql.plain import same
+from tests.spec.sql.stored import Row, Stored, generated, grouped
 
 
-def test_rates_are_over_the_legs_and_not_over_the_waiting_between_them(tmp_path: Path) -> None:
-    stored = Stored()
-    stored.rows["runs"].append(run_row("r"))
-    for number in range(20):
-        leg, place = divmod(number, 10)
-        start = (leg * 60 + place) * 1_000_000_000
-        turn = {"block": 0, "block_place": (0, 3)[leg], "ttft_ms": 100.0, "tokens_out": 5}
-        row = trial_row("r", number, started_ns=start, ended_ns=start + 1_000_000_000, **turn)
-        stored.rows["trials"].append(row)
-        call = {name: row[name] for name in ("run_id", "trial_id", "target", "phase", "wall_offset_ns", "tokens_out")}
-        call |= {"call_id": f"{number}", "turn": 1, "attempt": 1, "sent_ns": start, "closed_ns": start + 10**9}
-        stored.rows["calls"].append(call)
-    stored.write(tmp_path)
-    (row,) = ask("throughput", tmp_path)
-    assert (row["window_s"], row["trials_per_s"], row["tokens_per_s"]) == (20, 1, 5)
-    assert (row["sessions"], row["mean_in_flight"], row["attempted"]) == (1, pytest.approx(1), 20)
-    (good,) = ask("goodput", tmp_path, slos={"ttft_ms": 200})
-    assert (good["window_s"], good["goodput_per_s"]) == (20, 1)
+def turns(stored: Stored) -> list[Row]:
+    of = {(row["run_id"], row["trial_id"]): row["workload"] for row in stored.rows["trials"]}
+    calls = [
+        {**call, "workload": of[call["run_id"], call["trial_id"]]}
+        for call in stored.rows["calls"]
+        if call["phase"] == "measured"
+    ]
+    return [answer(key, own) for key, own in sorted(grouped(calls, "run_id", "target", "workload", "turn").items())]
+
+
+def answer(key: tuple[str, str, str, int], calls: list[Row]) -> Row:
+    good = [call for call in calls if call["error_kind"] is None]
+    values = sorted(call["ttft_ms"] for call in good if call["ttft_ms"] is not None)
+    both = [call for call in good if call["tokens_in"] is not None and call["tokens_cached"] is not None]
+    made: Row = dict(zip(("run_id", "target", "workload", "turn"), key, strict=True))
+    made |= {"attempts": len(calls), "failed": len(calls) - len(good), "answered": len(good), "ttft_ms_n": len(values)}
+    for name, q in (("p50", 0.5), ("p95", 0.95)):
+        found = quantile(values, q)
+        made |= {f"ttft_ms_{name}": found.value, f"ttft_ms_{name}_low": found.low, f"ttft_ms_{name}_high": found.high}
+        made[f"ttft_ms_{name}_refused"] = found.refused
+    ends = sorted(call["e2e_ms"] for call in good if call["e2e_ms"] is not None)
+    made["e2e_ms_median"] = interpolated(ends, 0.5) if ends else None
+    for name in ("tokens_in", "tokens_out"):
+        counted = [call[name] for call in good if call[name] is not None]
+        made[f"{name}_mean"] = math.fsum(counted) / len(counted) if counted else None
+    whole = sum(call["tokens_in"] for call in both)
+    made["cached_share"] = sum(call["tokens_cached"] for call in both) / whole if whole else None
+    return made
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_turns(tmp_path: Path, seed: int) -> None:
+    stored = generated(seed)
+    for number, call in enumerate(stored.rows["calls"]):
+        call["tokens_cached"] = (None, 0, 40)[number % 3]
+    expected = turns(stored)
+    found = ask("turns", stored.write(tmp_path / "results"))
+    same(found, expected)
+    assert all(row.keys() == wanted.keys() for row, wanted in zip(found, expected, strict=True))
+    assert {row["turn"] for row in found} == {1, 2}
+    assert any(row["cached_share"] for row in found)
