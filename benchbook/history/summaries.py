@@ -101,7 +101,7 @@ def kept(results: Path) -> Kept:
 
 
 def _rows(data: bytes, runs: list[str] | None, last: int | None) -> pa.Table:
-    """The rows of these runs, or the last of them, reading only the row groups that may hold one."""
+    """The rows of these runs, or the last of them, reading only the row groups that may hold one, and one at a time."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -113,8 +113,8 @@ def _rows(data: bytes, runs: list[str] | None, last: int | None) -> pa.Table:
             return file.read()
         wanted = pa.array(runs, pa.string())
         groups = [group for group in range(file.num_row_groups) if _may_hold(file.metadata.row_group(group), runs)]
-        for some in [groups] if last is None else [[group] for group in reversed(groups)]:
-            table = file.read_row_groups(some)
+        for group in groups[::-1]:
+            table = file.read_row_group(group)
             parts.append(table.filter(pc.is_in(table["run_id"], wanted)))
             rows += len(parts[-1])
             if last is not None and rows >= last:
