@@ -31,7 +31,8 @@ from benchbook.history import questions
 from benchbook.results.partition import partition_file, write_partition
 from benchbook.results.paths import aggregate_folder
 from benchbook.results.schemas import TABLES
-from benchmarks.history_rows import Made, made, tables
+from benchmarks.history_made import Made, made
+from benchmarks.history_rows import tables
 from benchmarks.measuring import host_facts
 
 ROOT = Path(__file__).resolve().parent.parent

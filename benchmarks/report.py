@@ -20,7 +20,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from benchbook.results.partition import write_partition
-from benchmarks.history_rows import made, tables
+from benchmarks.history_made import made
+from benchmarks.history_rows import tables
 from benchmarks.measuring import host_facts
 
 ROOT = Path(__file__).resolve().parent.parent
