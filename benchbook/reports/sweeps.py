@@ -107,6 +107,8 @@ def print_search(answer: Mapping[str, Any]) -> None:
         show_grid(columns, rows, hoist=False)
     for part in answer["targets"]:
         show_words((_bracket(part, answer["axis"]), ""))
+    for label, command in answer["next"].items():
+        show_words((f"{label:<8} {command}", ""))
 
 
 def _tried(target: str, point: Mapping[str, Any]) -> list[Cell]:
@@ -129,6 +131,8 @@ def _judged(each: Mapping[str, Any]) -> Cell:
 
 def _bracket(part: Mapping[str, Any], axis: str) -> str:
     met, violated = part["largest_met"], part["smallest_violated"]
+    if not part["tried"]:
+        return f"{part['target']}: no load tried to its end; ended by {part['status']}"
     parts = [f"largest {axis} met: {'none' if met is None else f'{met:g}'}"]
     parts.append(f"smallest violated: {'none up to ' + _most(part) if violated is None else f'{violated:g}'}")
     if part["undecided"]:

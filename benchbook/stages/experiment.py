@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from benchbook import clock
-from benchbook.config import PlanSpec, apply_overrides, build_plan, thaw
-from benchbook.errors import EXIT_CANNOT_TELL, PlanError, UnknownRunError
+from benchbook.config import PlanSpec, apply_overrides, build_plan
+from benchbook.errors import EXIT_CANNOT_TELL, PlanError
 from benchbook.history.comparing import compare_sides
 from benchbook.history.experiments import Look, Pair, looks, rounds, settled
 from benchbook.history.null_runs import realised
@@ -28,7 +28,7 @@ from benchbook.runner.plan import derived_seed
 from benchbook.stages import Executed, Job, OnProgress
 from benchbook.stages.aggregate import aggregate
 from benchbook.stages.execute import execute_apart
-from benchbook.stages.points import Means, Measure, finished, manifests
+from benchbook.stages.points import Means, Measure, document_of, finished, kept, manifests
 from benchbook.stages.store import store
 from benchbook.stages.validate import validate
 from benchbook.stats.verdicts import Margins
@@ -157,19 +157,12 @@ def _require_prices(spec: PlanSpec, wish: Wish) -> None:
 
 def resumed(kind: str, results: str, text: str) -> Experiment:
     """The experiment that `text` names: an id, the start of one, or `latest`. Raises UnknownRunError."""
-    found = {m["sweep_id"]: m for m in manifests(Path(results)) if m.get("sweep_axis") == kind and "experiment" in m}
-    known = sorted(found)
-    matches = known[-1:] if text == "latest" else [name for name in known if name == text or name.startswith(text)]
-    if len(matches) != 1:
-        what = f"is the start of {len(matches)} experiments" if matches else "no such experiment"
-        raise UnknownRunError(text, what, f"there are {', '.join(known[-5:]) or 'none'}")
-    manifest = found[matches[0]]
-    spec = thaw(manifest["plan"])
-    document = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    kept = dict(manifest["experiment"])
-    pair, document["execute"]["seed"] = Pair(**kept.pop("pair")), kept.pop("seed")
-    wish = Wish(**{**kept, "a_set": tuple(kept["a_set"]), "b_set": tuple(kept["b_set"])})
-    return Experiment(matches[0], kind, document, spec.source, pair, wish, results)
+    manifest = kept(kind, results, text)
+    document, source = document_of(manifest)
+    asked = dict(manifest["experiment"])
+    pair, document["execute"]["seed"] = Pair(**asked.pop("pair")), asked.pop("seed")
+    wish = Wish(**{**asked, "a_set": tuple(asked["a_set"]), "b_set": tuple(asked["b_set"])})
+    return Experiment(manifest["sweep_id"], kind, document, source, pair, wish, results)
 
 
 def done(experiment: Experiment) -> dict[int, str]:

@@ -2,13 +2,15 @@
 
 At each load the plan is run, and its measured trials are judged objective by objective. What can't be told from one
 run is run again, and the trials of all runs at that load are judged together, up to a bound. Which load comes next is
-`stats/search.py`'s; each run stays in the history, tagged with the search.
+`stats/search.py`'s. Each run's manifest says what the search asked for, and nothing else is kept: a search that was
+interrupted or killed is walked again from its first load, and a run that is there is judged instead of measured, a
+half-done one after its missing trials.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,13 +23,16 @@ from benchbook.results.store import read_table
 from benchbook.runner.plan import freeze
 from benchbook.stages import OnProgress
 from benchbook.stages.aggregate import aggregate
-from benchbook.stages.points import Series, grid_of
+from benchbook.stages.points import Means, Point, Series, count_spent, document_of, grid_of, kept, points
 from benchbook.stages.validate import validate
 from benchbook.stats.objectives import CANNOT_TELL, MET, Judgement, judged, overall, trials_needed
 from benchbook.stats.search import Range, bracket, next_load
 
 OnLoad = Callable[[str, float, str], None]
-"""Takes a target, a load, and the word on it, or `measuring` before."""
+"""Takes a target, a load, and the word on it; before that `measuring` or `resuming`, unless the run is there."""
+
+
+MAX_RUNS, REPEATS = 20, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,8 @@ class Limits:
     """How far a search goes. max_runs: runs a target; repeats: runs at one load before it stays `cannot tell`."""
 
     within: Range
-    max_runs: int = 20
-    repeats: int = 3
+    max_runs: int = MAX_RUNS
+    repeats: int = REPEATS
     confidence: float = 0.95
 
 
@@ -52,7 +57,8 @@ class Tried:
 
 @dataclass(slots=True)
 class Found:
-    """What a search found for one target. status: `finished`, `interrupted`, `budget` or `max runs`."""
+    """What a search found for one target. status: `finished`, `interrupted`, `budget` or `max runs`; of a target that
+    was not begun, that of the one before it."""
 
     target: str
     status: str = "finished"
@@ -125,17 +131,56 @@ def check(slos: Sequence[Slo], series: Series, limits: Limits) -> None:
 def search(
     series: Series, slos: Sequence[Slo], limits: Limits, on_load: OnLoad, on_progress: OnProgress | None = None
 ) -> list[Found]:
-    """Search target by target. An interrupt ends it; what was found so far is given back."""
-    validate(series.job(limits.within.low))
-    found = []
-    targets = [target["name"] for target in series.document["execute"]["targets"]]
-    for target in targets:
-        found.append(_Search(_alone(series, target), slos, limits, on_progress).run(target, on_load))
-        if found[-1].status in ("interrupted", "budget"):
-            break
-    if any(point.runs for part in found for point in part.tried):
+    """Search target by target, and measure what has no finished run yet. An interrupt ends it, between runs too; what
+    was found so far is given back. Raises UserError."""
+    series = replace(series, asked=_asked(series, slos, limits))
+    done = points(series)
+    count_spent(series, done)
+    session = _Search(series, slos, limits, done, (on_load, on_progress))
+    found: list[Found] = []
+    for target in (each["name"] for each in series.document["execute"]["targets"]):
+        ended = found[-1].status if found else ""
+        found.append(Found(target, ended) if ended in _ENDS else session.run(target))
+    if session.measured:
         aggregate(series.job(limits.within.low))
     return found
+
+
+_ENDS = ("interrupted", "budget")
+"""What ends a search for the targets that are left, too."""
+
+
+def _asked(series: Series, slos: Sequence[Slo], limits: Limits) -> dict[str, Any]:
+    """What each run's manifest keeps of the search: a run's own plan has one target, and no range."""
+    within = limits.within
+    return {
+        "search": {
+            "targets": series.document["execute"]["targets"],
+            "slos": [slo.text for slo in slos],
+            "within": [within.low, within.high],
+            "max_runs": limits.max_runs,
+            "repeats": limits.repeats,
+            "budget_usd": series.means.budget_usd,
+        }
+    }
+
+
+def resumed(results: str, text: str, means: Means, max_runs: int | None) -> tuple[tuple[Slo, ...], Limits, Series]:
+    """The search that `text` names (an id, the start of one, or `latest`), as it was asked for; a budget and a number
+    of runs, for the whole of it, may be said anew. Raises UserError."""
+    manifest = kept("search", results, text)
+    asked, axis = manifest.get("search"), manifest["sweep_axis"]
+    if asked is None:
+        what = "is of an older version, whose runs don't say what it asked for"
+        raise PlanError(f"--resume {manifest['sweep_id']}", what, "search anew")
+    document, source = document_of(manifest)
+    document["execute"]["targets"] = asked["targets"]
+    if means.budget_usd is None:
+        means.budget_usd = asked["budget_usd"]
+    low, high = asked["within"]
+    within = Range(low, high, whole=axis == "concurrency")
+    limits = Limits(within, max_runs or asked["max_runs"], asked["repeats"])
+    return objectives(asked["slos"]), limits, Series(manifest["sweep_id"], document, source, axis, results, means=means)
 
 
 def _alone(series: Series, target: str) -> Series:
@@ -145,40 +190,64 @@ def _alone(series: Series, target: str) -> Series:
     return replace(series, document={**series.document, "execute": {**execute, "targets": chosen}})
 
 
-@dataclass(frozen=True, slots=True)
 class _Search:
-    series: Series
-    slos: Sequence[Slo]
-    limits: Limits
-    on_progress: OnProgress | None
+    """One session of a search. done: the runs that earlier sessions left; measured: how many this one has measured."""
 
-    def run(self, target: str, on_load: OnLoad) -> Found:
-        found = Found(target)
-        while (load := next_load(found.words, self.limits.within)) is not None:
-            found.tried.append(Tried(load))
-            status = self._try(found, found.tried[-1], on_load)
-            if status != "finished":
-                found.status = status
-                break
+    def __init__(
+        self,
+        series: Series,
+        slos: Sequence[Slo],
+        limits: Limits,
+        done: Sequence[Point],
+        tell: tuple[OnLoad, OnProgress | None],
+    ) -> None:
+        self._series, self._slos, self._limits = series, slos, limits
+        self._on_load, self._on_progress = tell
+        self._done: dict[tuple[str, float], list[Point]] = defaultdict(list)
+        for point in done:
+            self._done[point.targets[0], point.load].append(point)
+        self.measured = 0
+
+    def run(self, target: str) -> Found:
+        found, alone = Found(target), _alone(self._series, target)
+        try:
+            while found.status == "finished" and (load := next_load(found.words, self._limits.within)) is not None:
+                found.tried.append(Tried(load))
+                found.status = self._try(alone, found)
+        except KeyboardInterrupt:
+            found.status = "interrupted"
         found.tried = [point for point in found.tried if point.runs]
         return found
 
-    def _try(self, found: Found, point: Tried, on_load: OnLoad) -> str:
-        """Run one load until it can be told, or the bounds are reached."""
-        while point.word == CANNOT_TELL and len(point.runs) < self.limits.repeats:
-            if sum(len(each.runs) for each in found.tried) >= self.limits.max_runs:
+    def _try(self, alone: Series, found: Found) -> str:
+        """Run the load tried last until it can be told, or the bounds are reached."""
+        point = found.tried[-1]
+        left = self._done[found.target, point.load]
+        while point.word == CANNOT_TELL and len(point.runs) < self._limits.repeats:
+            if sum(len(each.runs) for each in found.tried) >= self._limits.max_runs:
                 return "max runs"
-            if self.series.means.spent:
-                return "budget"
-            on_load(found.target, point.load, "measuring")
-            executed = self.series.run(point.load, self.on_progress)
-            if executed.status != "finished":
-                return executed.status
-            point.runs.append(executed.run_id)
-            point.judgements = judgements(self.series.results, point.runs, self.slos, self.limits.confidence)
+            known = left.pop(0) if left else None
+            run_id, status = self._measured(alone, found.target, point.load, known)
+            if status != "finished":
+                return status
+            point.runs.append(run_id)
+            point.judgements = judgements(alone.results, point.runs, self._slos, self._limits.confidence)
             point.word = overall(each.word for each in point.judgements)
-            on_load(found.target, point.load, point.word)
+            self._on_load(found.target, point.load, point.word)
         return "finished"
+
+    def _measured(self, alone: Series, target: str, load: float, known: Point | None) -> tuple[str, str]:
+        """A run at this load and how it ended: that which is known, or what is missing of it, or a new one."""
+        if known is not None and known.finished:
+            return known.run_id, "finished"
+        if alone.means.spent:
+            return "", "budget"
+        if not self.measured:
+            validate(self._series.job(load))
+        self.measured += 1
+        self._on_load(target, load, "measuring" if known is None else "resuming")
+        executed = alone.run(load, self._on_progress, resume=None if known is None else known.run_id)
+        return executed.run_id, executed.status
 
 
 def judgements(results: str, runs: Sequence[str], slos: Sequence[Slo], confidence: float) -> tuple[Judgement, ...]:

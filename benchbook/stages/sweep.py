@@ -12,7 +12,7 @@ from typing import Any
 
 from benchbook.stages import OnProgress
 from benchbook.stages.aggregate import aggregate
-from benchbook.stages.points import Point, Series, points
+from benchbook.stages.points import Point, Series, count_spent, points
 from benchbook.stages.validate import validate
 from benchbook.stats.knee import LEAST_GAIN, knee
 
@@ -32,6 +32,7 @@ class Swept:
 def sweep(series: Series, on_point: OnPoint, on_progress: OnProgress | None = None) -> Swept:
     """Measure every point of the grid that has no finished run. Raises UserError."""
     done: dict[float, Point] = {point.load: point for point in points(series)}
+    count_spent(series, done.values())
     runs = {load: point.run_id for load, point in done.items()}
     if all(load in done and done[load].finished for load in series.grid):
         return Swept(series.sweep_id, "finished", runs)

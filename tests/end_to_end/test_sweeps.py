@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +16,10 @@ import pytest
 from benchbook.config.slos import parse_slo
 from benchbook.history import ask, run_row
 from benchbook.reports.sweeps import print_search
+from benchbook.results import journal
 from benchbook.stages.execute import execute
-from benchbook.stages.points import begin, points
-from benchbook.stages.search import Limits, met, search
+from benchbook.stages.points import Means, begin, points
+from benchbook.stages.search import Limits, met, resumed, search
 from benchbook.stats.search import Range
 from tests.documented import ROOT
 from tests.end_to_end.terminal import Cli
@@ -112,15 +118,89 @@ def test_failures_count_as_infinitely_slow_and_the_smallest_load_may_be_too_much
     assert not met([found])
     (judgement,) = found.fields()["tried"][0]["judgements"]
     assert (judgement["n"], judgement["high"], judgement["unbounded"]) == (8, None, ["value", "low", "high"])
-    print_search({"search_id": "s", "axis": "concurrency", "slos": ["x"], "targets": [found.fields()]})
+    answer = {"search_id": "s", "axis": "concurrency", "slos": ["x"], "targets": [found.fields()], "next": {}}
+    print_search(answer)
     out = capsys.readouterr().out
     assert "unbounded [unbounded" in out
     assert "openai-sim: largest concurrency met: none; smallest violated: 2" in out
 
 
+SLO = "ttft_ms p50 < 60 s"
+SEARCH = """
+from dataclasses import replace
+from benchbook.stages import job_from
+from benchbook.stages.execute import execute
+from benchbook.stages.points import begin
+from benchbook.stages.search import Limits, objectives, search
+from benchbook.stats.search import Range
+series = replace(begin("search", job_from({fields!r}), "concurrency", trials=6), measure=execute)
+search(series, objectives([{slo!r}]), Limits(Range(1, 2, whole=True)), print)
+"""
+
+
+def killed_inside(bench: Any, job: Any, target: str) -> None:
+    """Start a search, and kill it and all that it started once the run of this target has two trials."""
+    script = SEARCH.format(fields=job.fields(), slo=SLO)
+    searching = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+
+    def inside() -> bool:
+        last = [trial.planned.target for run in bench.run_ids()[-1:] for trial in bench.trials(run)]
+        return last == [target, target]
+
+    while searching.poll() is None and not inside():
+        time.sleep(0.05)
+    assert searching.returncode is None, "it ended before it could be killed"
+    os.killpg(searching.pid, signal.SIGKILL)
+    assert searching.wait() == -signal.SIGKILL
+
+
+def test_a_search_that_was_killed_inside_a_run_goes_on_in_it_and_its_money_counts(bench: Any, cli: Cli) -> None:
+    bench.targets = ("openai", "anthropic")
+    bench.execute = {"retries": {"attempts": 1}, "warmup": 0}
+    errors = {"kind": "server_error", "match": "sim-openai", "rate": 1.0}
+    bench.faults = [errors, {"kind": "stall", "match": "sim-anthropic", "script": [3], "for_s": 90}]
+    prices = bench.folder / "prices.yaml"
+    job = bench.job(overrides=tuple(f"execute.targets.{n}.price={prices}#sim" for n in range(2)))
+    prices.write_text('date: "2026-11-21"\nprices:\n  sim: {input: 1.0, output: 4.0}\n')
+    killed_inside(bench, job, "anthropic-sim")
+    before = bench.run_ids()
+    assert [bench.statuses(run) for run in before] == [{"failure": 6}, {"success": 2}]
+    bench.faults = [errors]
+    bench.write()
+
+    goes_on = ("search", "--resume", "latest", "--results", bench.results, "--json")
+    code, out, _ = cli(*goes_on, "--budget-usd", "1e-9")
+    stopped = json.loads(out)
+    assert (code, [part["status"] for part in stopped["targets"]]) == (1, ["finished", "budget"])
+    assert stopped["next"]["finish"].endswith(f"{stopped['search_id']} --budget-usd MORE --results {bench.results}")
+    assert bench.run_ids() == before
+
+    told: list[tuple[str, float, str]] = []
+    slos, limits, series = resumed(str(bench.results), stopped["search_id"], Means(budget_usd=5), None)
+    search(replace(series, measure=execute), slos, limits, lambda *word: told.append(word))
+    assert told == [
+        ("openai-sim", 1, "violated"),
+        *(("anthropic-sim", load, word) for load, word in ((1, "resuming"), (1, "met"), (2, "measuring"), (2, "met"))),
+    ]
+    assert bench.run_ids()[:2] == before
+    assert bench.statuses(before[1]) == {"success": 6}
+    assert journal.read_run(bench.results, bench.run_ids()[2]).manifest["search"]["budget_usd"] == 5
+
+    code, out, _ = cli(*goes_on)
+    first, second = json.loads(out)["targets"]
+    assert (code, first["largest_met"], first["smallest_violated"], second["largest_met"]) == (1, None, 1, 2)
+    assert [run for part in (first, second) for point in part["tried"] for run in point["runs"]] == bench.run_ids()
+    assert [(part["status"], [point["load"] for point in part["tried"]]) for part in (first, second)] == [
+        *(("finished", [1]), ("finished", [1, 2]))
+    ]
+    assert [point["judgements"][0]["n"] for point in second["tried"]] == [6, 6]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("--resume", "search-1"), "no such search"),
+        (("--resume", "latest", "--slo", "x"), "goes without --slo"),
         ((), "needs an objective"),
         (("--slo", "ttft_ms < 500"), "is a limit on single trials"),
         (("--slo", "ttft_ms p95 < 500"), "takes at least 59 trials at a load to be met, and 3 runs of 8 are 24"),
