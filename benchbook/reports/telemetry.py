@@ -1,4 +1,5 @@
-"""A stored run in OpenTelemetry's words: a trace for each trial, a client span for each call, three histograms.
+"""A stored run in OpenTelemetry's words: a trace for each trial, a client span for each call, three histograms; where
+agents made the calls, also a span for each of their steps, as `steps` has it, with the parents that are stored.
 
 Names are those of the semantic conventions for generative AI, as `opentelemetry-semantic-conventions` spells them;
 what they have no name for is under `benchbook.`. Everything comes from the journal: a span's times are stored stamps
@@ -37,7 +38,9 @@ from opentelemetry.trace.status import Status, StatusCode
 from benchbook.config import PlanSpec, thaw
 from benchbook.measure.timing import ttft_ms
 from benchbook.providers import anthropic, openai
-from benchbook.records import Call, Target, Trial
+from benchbook.records import Call, Span, Target, Trial
+from benchbook.reports import steps
+from benchbook.reports.steps import Attributes, known
 from benchbook.results.journal import JournalRun, Segment
 from benchbook.runner.tally import BUCKETS_S
 
@@ -58,8 +61,9 @@ _BOUNDS: Mapping[str, tuple[float, ...]] = {
     metric.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK: BUCKETS_S["ttft"],
     metric.GEN_AI_CLIENT_TOKEN_USAGE: _TOKEN_BOUNDS,
 }
+_Place = tuple[SpanContext, SpanContext | None]
+"""A span's own context and that of the span around it."""
 _UNITS = {metric.GEN_AI_CLIENT_TOKEN_USAGE: "{token}"}
-Attributes = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -95,7 +99,8 @@ class Telling:
         self._to_ns = 0
 
     def spans(self) -> Iterator[ReadableSpan]:
-        """A trial's span and then those of its calls, in order of finishing; a skipped trial has none."""
+        """A trial's span and then those of its calls in order of attempt, or of an agent's steps and calls in order of
+        start; trials in order of finishing. A skipped trial has none."""
         for segment, trial in self._run.records():
             offset_ns = segment.start.get("wall_offset_ns")
             if trial.status != "skipped" and offset_ns is not None:
@@ -134,39 +139,70 @@ class Telling:
         offset_ns = segment.start["wall_offset_ns"]
         trace = _digest(16, self._run.run_id, trial.planned.trial_id)
         root = _context(trace, _digest(8, self._run.run_id, trial.planned.trial_id, "trial"))
-        yield ReadableSpan(
+        yield self._told(
             f"trial {trial.planned.test_id}",
-            root,
-            None,
-            self._resource,
+            (root, None),
             self._trial_attributes(trial),
             kind=SpanKind.INTERNAL,
             status=_status(trial.error_kind, trial.error_message),
             start_time=trial.started_ns + offset_ns,
             end_time=trial.ended_ns + offset_ns,
-            instrumentation_scope=self._scope,
         )
-        target = self._targets[trial.planned.target]
-        for call in trial.calls:
-            common = _common(target, call)
-            self._count(call, {**common, "benchbook.phase": trial.planned.phase})
-            yield ReadableSpan(
-                f"{_OPERATION} {call.model_requested}",
-                _context(trace, _digest(8, self._run.run_id, call.call_id)),
-                root,
-                self._resource,
-                common | _call_attributes(target, call),
-                tuple(_events(call, offset_ns)),
-                kind=SpanKind.CLIENT,
-                status=_status(call.error_kind, call.error_message),
-                start_time=_begun_ns(call) + offset_ns,
-                end_time=call.closed_ns + offset_ns,
-                instrumentation_scope=self._scope,
-            )
+        calls = {call.call_id: call for call in trial.calls}
+        for span in trial.spans:
+            place = self._place(root, span.span_id), self._place(root, span.parent_id)
+            call = calls.pop(span.call_id or "", None)
+            if call is None:
+                yield self._of_step(trial, span, place, offset_ns)
+            else:
+                yield self._of_call(trial, call, place, offset_ns)
+        for call in calls.values():
+            yield self._of_call(trial, call, (self._place(root, call.call_id), root), offset_ns)
+
+    def _of_step(self, trial: Trial, span: Span, place: _Place, offset_ns: int) -> ReadableSpan:
+        operation = steps.operation_of(span, trial.spans)
+        asked = (call for call in trial.calls if call.agent == span.agent)
+        model = next((_model(self._target(trial, call), call) for call in asked), {})
+        return self._told(
+            steps.name_of(span, operation),
+            place,
+            steps.attributes_of(span, operation, model),
+            kind=SpanKind.INTERNAL,
+            status=steps.status_of(span),
+            start_time=span.started_ns + offset_ns,
+            end_time=span.ended_ns + offset_ns,
+        )
+
+    def _of_call(self, trial: Trial, call: Call, place: _Place, offset_ns: int) -> ReadableSpan:
+        target = self._target(trial, call)
+        common = _common(target, call)
+        self._count(call, {**common, "benchbook.phase": trial.planned.phase})
+        return self._told(
+            f"{_OPERATION} {call.model_requested}",
+            place,
+            common | _call_attributes(target, call),
+            events=tuple(_events(call, offset_ns)),
+            kind=SpanKind.CLIENT,
+            status=_status(call.error_kind, call.error_message),
+            start_time=_begun_ns(call) + offset_ns,
+            end_time=call.closed_ns + offset_ns,
+        )
+
+    def _told(self, name: str, place: _Place, attributes: Attributes, **rest: Any) -> ReadableSpan:
+        resource, scope = self._resource, self._scope
+        return ReadableSpan(name, *place, resource, attributes, instrumentation_scope=scope, **rest)
+
+    def _place(self, root: SpanContext, span_id: str | None) -> SpanContext:
+        """A stored span's context in the root's trace; the root's own where there is none."""
+        return root if span_id is None else _context(root.trace_id, _digest(8, self._run.run_id, span_id))
+
+    def _target(self, trial: Trial, call: Call) -> Target:
+        """Whom a call asked: a member of a team may have a target of its own."""
+        return self._targets[call.target or trial.planned.target]
 
     def _trial_attributes(self, trial: Trial) -> Attributes:
         planned = trial.planned
-        return _known(
+        return known(
             {
                 "benchbook.run_id": self._run.run_id,
                 "benchbook.trial_id": planned.trial_id,
@@ -174,6 +210,7 @@ class Telling:
                 "benchbook.test_id": planned.test_id,
                 "benchbook.target": planned.target,
                 "benchbook.workload": planned.workload,
+                "benchbook.team": planned.team or None,
                 "benchbook.repetition": planned.repetition,
                 "benchbook.phase": planned.phase,
                 "benchbook.status": trial.status,
@@ -203,19 +240,25 @@ class Telling:
 def _resource(run: JournalRun, version: str) -> Resource:
     """What the run is about; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have their say."""
     facts = {"service.version": version, "service.instance.id": run.run_id, "benchbook.run_id": run.run_id}
-    resource = Resource.create(_known({**facts, "host.name": run.manifest.get("host")}))
+    resource = Resource.create(known({**facts, "host.name": run.manifest.get("host")}))
     if str(resource.attributes.get("service.name", "unknown_service")).startswith("unknown_service"):
         resource = resource.merge(Resource({"service.name": "benchbook"}))
     return resource
 
 
+def _model(target: Target, call: Call) -> Attributes:
+    return {
+        gen_ai.GEN_AI_PROVIDER_NAME: PROVIDERS.get(target.provider, target.provider),
+        gen_ai.GEN_AI_REQUEST_MODEL: call.model_requested,
+    }
+
+
 def _common(target: Target, call: Call) -> Attributes:
     """What a call's span and its metrics share."""
-    return _known(
+    return known(
         {
             gen_ai.GEN_AI_OPERATION_NAME: _OPERATION,
-            gen_ai.GEN_AI_PROVIDER_NAME: PROVIDERS.get(target.provider, target.provider),
-            gen_ai.GEN_AI_REQUEST_MODEL: call.model_requested,
+            **_model(target, call),
             gen_ai.GEN_AI_RESPONSE_MODEL: call.model_served,
             error_attributes.ERROR_TYPE: call.error_kind,
             **_server(target),
@@ -225,7 +268,7 @@ def _common(target: Target, call: Call) -> Attributes:
 
 def _call_attributes(target: Target, call: Call) -> Attributes:
     first_ms, params, usage = ttft_ms(call), target.params, call.usage
-    return _known(
+    return known(
         {
             gen_ai.GEN_AI_REQUEST_STREAM: call.streamed,
             gen_ai.GEN_AI_REQUEST_TEMPERATURE: params.temperature,
@@ -241,6 +284,7 @@ def _call_attributes(target: Target, call: Call) -> Attributes:
             gen_ai.GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS: usage.cache_write,
             gen_ai.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: usage.reasoning,
             http_attributes.HTTP_RESPONSE_STATUS_CODE: call.http_status,
+            gen_ai.GEN_AI_AGENT_NAME: call.agent or None,
             "benchbook.call_id": call.call_id,
             "benchbook.attempt": call.attempt,
             "benchbook.cold": call.cold,
@@ -280,11 +324,6 @@ def _begun_ns(call: Call) -> int:
 
 def _status(kind: str | None, message: str | None) -> Status:
     return Status(StatusCode.UNSET) if kind is None else Status(StatusCode.ERROR, message or kind)
-
-
-def _known(attributes: Attributes) -> Attributes:
-    """Without what is missing: an attribute has no null."""
-    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _digest(size: int, *words: str) -> int:

@@ -116,6 +116,7 @@ AGENTS: dict[str, Any] = {
     "pusher": [{"handoffs": [told("slow")]}, {"say": "never said"}],
     "slow": [{"say": "at last", "ttft_ms": 5000}],
     "late": [{"say": "never said"}],
+    "careless": [{"calls": [{"name": "search", "arguments": {"where": "heron"}}]}, {"say": "never mind"}],
     "opener": [{"say": "open"}],
     "stuck": [{"calls": [SEARCH]}, {"say": "found"}],
 }
