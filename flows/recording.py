@@ -17,9 +17,9 @@ from pathlib import Path
 
 import orjson
 
-from benchbook.config import DEFAULT_PLAN, PlanSpec, load_plan
+from benchbook.config import PlanSpec, load_plan
 from benchbook.errors import BenchbookError
-from benchbook.stages import DEFAULT_RESULTS, STAGES, Executed, Job
+from benchbook.stages import DEFAULT_PLAN, DEFAULT_RESULTS, STAGES, Executed, Job
 
 CHECKS = "results/checks"
 _DERIVED = ("store", "aggregate", "report")

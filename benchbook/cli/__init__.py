@@ -8,7 +8,6 @@ Imports are late, so that `--help` answers at once.
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -16,7 +15,7 @@ from typing import Any
 
 import click
 
-from benchbook import __version__
+from benchbook import __version__, startup
 from benchbook.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, BenchbookError, UserError
 
 VERBS: Mapping[str, tuple[str, str]] = {
@@ -100,11 +99,10 @@ def root() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one verb and exit with its code. Never a traceback for bad input, nor for a terminal of few letters."""
+    startup.begin()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    # Or else the first model of pydantic's that is made reads the metadata of every package that is installed.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code: Any = root.main(arguments, prog_name="benchbook", standalone_mode=False)
     except UserError as error:

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from benchbook.config import CASSETTE, DEFAULT_PLAN, SIMULATOR
+from benchbook.config import CASSETTE, SIMULATOR
 from benchbook.errors import PlanError, UserError
-from benchbook.stages import DEFAULT_RESULTS, PROFILES, Job
+from benchbook.stages import DEFAULT_PLAN, DEFAULT_RESULTS, PROFILES, Job
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -38,8 +38,6 @@ from benchbook.config.traces import arrivals_of, resolve_trace
 from benchbook.errors import PlanError
 from benchbook.records import Price
 
-DEFAULT_PLAN = "params.yaml"
-
 
 def thaw(frozen: Mapping[str, Any]) -> PlanSpec:
     """The specification that `PlanSpec.frozen` wrote."""
@@ -148,7 +146,6 @@ def _known_fields(place: tuple[str, ...]) -> str:
 
 __all__ = [
     "CASSETTE",
-    "DEFAULT_PLAN",
     "MOST_TRIALS",
     "SIMULATOR",
     "AggregateSection",

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from hashlib import md5, sha256
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,16 @@ def provenance(datasets: Sequence[Dataset]) -> dict[str, Any]:
 
 def git_state(folder: Path) -> tuple[str | None, bool | None]:
     """The commit checked out in `folder` and whether tracked or new files differ from it (dvc.lock does not count)."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None, None
-    changes = _git(folder, "status", "--porcelain", "--", ".", ":(exclude,top)dvc.lock")
-    return commit, None if changes is None else bool(changes)
+    told = _git(folder, "status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--", ".", _NO_LOCK)
+    if told is None:
+        return _git(folder, "rev-parse", "--verify", "HEAD"), None
+    headers = [line for line in told.splitlines() if line.startswith("# ")]
+    commit = next((line.removeprefix(_COMMIT) for line in headers if line.startswith(_COMMIT)), _UNBORN)
+    return (None, None) if commit == _UNBORN else (commit, len(headers) < len(told.splitlines()))
+
+
+_COMMIT, _UNBORN = "# branch.oid ", "(initial)"
+_NO_LOCK = ":(exclude,top)dvc.lock"
 
 
 def _git(folder: Path, *words: str) -> str | None:
@@ -78,9 +83,13 @@ def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            metadata = distribution(package).read_text("METADATA") or ""
         except PackageNotFoundError:
             continue
+        # The line alone: to read it all as the mail that it is takes longer than all else before a run's first request.
+        _, told, rest = metadata.partition("\nVersion: ")
+        if told:
+            found[package] = rest.partition("\n")[0].strip()
     return found
 
 

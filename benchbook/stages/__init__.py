@@ -4,7 +4,7 @@
 
 The same word names the stage in `dvc.yaml`, its section in `params.yaml`, the task in `tasks/` and the function
 here. None of them knows Prefect or DVC. A `Job` says what a pipeline run is about; it is plain data, so that it
-can be a flow's parameter or a file.
+can be a flow's parameter or a file. Plans are read late: a process of ours prepares itself before pydantic is loaded.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchbook.config import DEFAULT_PLAN, PlanSpec, build_plan, load_plan, thaw
 from benchbook.errors import UserError
 from benchbook.results.paths import DEFAULT_RESULTS
 
+if TYPE_CHECKING:
+    from benchbook.config import PlanSpec
+
+DEFAULT_PLAN = "params.yaml"
 STAGES = ("validate", "execute", "store", "aggregate", "report")
 PROFILES = ("all", "cpu", "memory")
 """What `Job.profile` may ask for."""
@@ -60,6 +63,8 @@ class Job:
         """The validated plan; of a job that resumes a run, that run's own. Raises PlanError, UnknownRunError."""
         if self.resume:
             return _stored_spec(Path(self.results), self.resume)
+        from benchbook.config import build_plan, load_plan
+
         if self.document is not None:
             return build_plan(self.document, self.plan)
         return load_plan(self.plan, self.overrides)
@@ -70,6 +75,7 @@ class Job:
 
 
 def _stored_spec(results: Path, run: str) -> PlanSpec:
+    from benchbook.config import thaw
     from benchbook.results import journal
 
     return thaw(journal.read_run(results, journal.find_run(results, run)).manifest["plan"])
@@ -131,6 +137,7 @@ class Reported:
 
 
 __all__ = [
+    "DEFAULT_PLAN",
     "DEFAULT_RESULTS",
     "STAGES",
     "Aggregated",

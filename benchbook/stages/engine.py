@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from benchbook import startup
 from benchbook.errors import EXIT_INTERRUPTED, UserError, error_fields
 from benchbook.stages import job_from
 from benchbook.stages.execute import execute
@@ -25,6 +26,7 @@ EXIT_ORPHANED = 137
 
 def main() -> None:
     """Measure the one job that stdin gives."""
+    startup.begin()
     job = job_from(orjson.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:

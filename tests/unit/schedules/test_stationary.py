@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbook.schedules import Closed, Constant, Gamma, Level, Poisson
+from benchbook.schedules import Closed, Level
+from benchbook.schedules.constant import Constant
+from benchbook.schedules.gamma import Gamma
+from benchbook.schedules.poisson import Poisson
 
 
 @pytest.mark.parametrize(
