@@ -66,7 +66,7 @@ def _print(run_id: str, rows: Sequence[Row]) -> None:
 def _print_formulas(rows: Sequence[Row]) -> None:
     for name in dict.fromkeys(row["tool"] for row in rows):
         of_tool = [row for row in rows if row["tool"] == name]
-        click.echo(f"\n{name}: {of_tool[0]['rules']}")
+        click.echo(f"\n{name} {of_tool[0]['release']}: {of_tool[0]['rules']}")
         for quantity, spelt, formula in dict.fromkeys((r["quantity"], r["name"], r["formula"]) for r in of_tool):
             click.echo(f"  {quantity:20} {spelt} = {formula}")
         click.echo(f"  read in {of_tool[0]['source']}")

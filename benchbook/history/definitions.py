@@ -13,12 +13,14 @@ from typing import Any
 
 import orjson
 
+from benchbook import __version__
 from benchbook.errors import QueryError
 from benchbook.history.opening import opened, stumbling
 from benchbook.history.questions import ask_many
 from benchbook.history.sources import Scope
 from benchbook.measure.definitions import QUANTITIES, TOOLS, figures, tool
 from benchbook.measure.definitions.facts import Attempt, Observed, Request
+from benchbook.measure.definitions.vllm import is_token
 from benchbook.wire import sse
 
 OURS = "benchbook"
@@ -32,6 +34,7 @@ FORMULAS: Mapping[str, str] = {
     "requests_per_s": "succeeded / measured window (throughput)",
     "output_tokens_per_s": "tokens whose stamps fall in the measured window / window (throughput)",
     "goodput_per_s": "trials that met every limit / measured window (goodput)",
+    "goodput_share": "trials that met every limit / attempted (goodput)",
 }
 _METRICS = {
     "first_token_ms": "ttft_ms",
@@ -48,8 +51,8 @@ Row = dict[str, Any]
 def definitions(
     results: str | Path, run_id: str, *, slos: Mapping[str, float] | None = None, confidence: float = 0.95
 ) -> list[Row]:
-    """One row per target, quantity, statistic and tool, ours first: `value` (ms, or per second), `n`, `name` (as the
-    tool spells it), `note`, `formula`, `source`, `rules`. Over measured trials of bare API calls.
+    """One row per target, quantity, statistic and tool, ours first: `value` (ms, per second, or a share), `n`, `name`
+    (as the tool spells it), `note`, `formula`, `rules`, `release`, `source`. Over measured trials of bare API calls.
 
     Raises QueryError where the run holds none.
     """
@@ -62,7 +65,7 @@ def definitions(
     found += _ours(results, run_id, limits, confidence)
     order = {name: place for place, name in enumerate((OURS, *TOOLS))}
     places = {name: place for place, name in enumerate(QUANTITIES)}
-    statistics = {name: place for place, name in enumerate(("mean", "p50", "p90", "p95", "p99", "rate"))}
+    statistics = {name: place for place, name in enumerate(("mean", "p50", "p90", "p95", "p99", "rate", "share"))}
     found.sort(key=lambda r: (r["target"], places[r["quantity"]], statistics[r["statistic"]], order[r["tool"]]))
     return found
 
@@ -82,6 +85,7 @@ def _theirs(target: str, observed: Observed) -> Iterator[Row]:
                 "note": figure.note,
                 "formula": words.formulas[figure.quantity],
                 "rules": words.rules,
+                "release": words.release,
                 "source": words.source,
             }
 
@@ -105,7 +109,9 @@ def _ours(results: str | Path, run_id: str, slos: Mapping[str, float], confidenc
         yield _rate(row, "output_tokens_per_s", "tokens_per_s", "calls")
     for row in of["goodput"]:
         if row["workload"] == "api":
-            yield _rate(row if slos else {**row, "goodput_per_s": None}, "goodput_per_s", "goodput_per_s", "attempted")
+            known = row if slos else {**row, "goodput_per_s": None, "good_share": None}
+            yield _rate(known, "goodput_per_s", "goodput_per_s", "attempted")
+            yield {**_rate(known, "goodput_share", "good_share", "attempted"), "statistic": "share"}
 
 
 def _distribution(target: str, quantity: str, name: str, values: Mapping[str, Any]) -> Iterator[Row]:
@@ -123,7 +129,8 @@ def _rate(row: Row, quantity: str, name: str, counted: str) -> Row:
 def _row(target: str, quantity: str, statistic: str, name: str, value: float | None) -> Row:
     words = {"formula": FORMULAS[quantity], "rules": "last attempt; refuses a quantile that n is too small for"}
     known = {"target": target, "quantity": quantity, "statistic": statistic, "tool": OURS, "name": name}
-    return {**known, "value": value, "n": 0, "note": "" if value is not None else "no value", **words, "source": SOURCE}
+    held = {"release": __version__, "source": SOURCE}
+    return {**known, "value": value, "n": 0, "note": "" if value is not None else "no value", **words, **held}
 
 
 # ---------------------------------------------------------------- from rows to facts
@@ -182,30 +189,31 @@ def _attempt(row: Row, free_ns: int) -> Attempt:
     return Attempt(
         start_ns=base_ns - set_up_ns if waited_for_it else base_ns,
         end_ns=row["closed_ns"] + offset_ns,
+        sent_ns=base_ns,
         failed=row["failed"],
         streamed=row["streamed"],
         content_ns=tuple(content),
         text_ns=tuple(at for at, kind in zip(content, kinds, strict=True) if kind == "text"),
-        choice_ns=None if row["body"] is None else tuple(base_ns + 1000 * at_us for at_us in choices_us(row)),
+        output_ns=None if row["body"] is None else tuple(base_ns + 1000 * at_us for at_us in tokens_us(row)),
         last_byte_ns=None if row["last_byte_ns"] is None else row["last_byte_ns"] + offset_ns,
         tokens_out=row["tokens_out"],
+        tokens_reasoning=row["tokens_reasoning"],
     )
 
 
-def choices_us(row: Mapping[str, Any]) -> Iterator[int]:
-    """When each event with a choice in it arrived, µs after dispatch, from the stored body of an OpenAI stream and the
-    sizes and stamps of its pieces."""
+def tokens_us(row: Mapping[str, Any]) -> Iterator[int]:
+    """When each event that vLLM's client takes for a token arrived, µs after dispatch, from the stored body of an
+    OpenAI stream and the sizes and stamps of its pieces."""
     reader, body = sse.Reader(closing=b"[DONE]"), row["body"]
     ends = list(accumulate(row["piece_sizes"]))
     for at_us, start, end in zip(row["piece_offsets_us"], [0, *ends], ends, strict=False):
         for frame in reader.feed(body[start:end]):
-            if isinstance(frame, sse.ServerSentEvent) and _has_choice(frame.data):
+            if isinstance(frame, sse.ServerSentEvent) and is_token(_decoded(frame.data)):
                 yield at_us
 
 
-def _has_choice(data: bytes) -> bool:
+def _decoded(data: bytes) -> object:
     try:
-        event = orjson.loads(data)
+        return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return False
-    return isinstance(event, dict) and bool(event.get("choices"))
+        return None

@@ -12,25 +12,29 @@ from benchbook.measure.definitions.facts import (
     distribution,
     good,
     rate,
+    share,
 )
 from benchbook.measure.definitions.percentiles import linear, mean
 
 SOURCE = (
-    "ai-dynamo/aiperf: docs/metrics-reference.md (0176f594), src/aiperf/metrics/types/ttft_metric.py (58028d5b), "
-    "request_latency_metric.py (4f7ccffd), inter_token_latency_metric.py (58dd5dea), metrics/metric_dicts.py (0fec57a6)"
+    "aiperf/metrics/types/ (ttft, request_latency, inter_token_latency, inter_chunk_latency, request_throughput, "
+    "output_token_throughput, goodput, good_request_fraction and benchmark_duration), metrics/metric_dicts.py, "
+    "transports/aiohttp_client.py and sse_utils.py, endpoints/openai_chat.py"
 )
 RULES = (
-    "first attempt only (never retries); failed requests left out; warm-up phase left out; numpy.percentile, linear; "
-    "N_out by its own tokenizer, here the server's"
+    "first attempt only (never retries); the clock starts before the connection; failed requests and answers without "
+    "content left out (adj_ metrics count failures as infinite); warm-up phase left out; percentiles linear; "
+    "N_out by its own tokenizer unless --use-server-token-count, here the server's"
 )
 FORMULAS = {
     "first_token_ms": "first content response - start",
     "per_token_ms": "(request latency - TTFT) / (N_out - 1), N_out >= 2",
     "gap_ms": "gaps between content responses, all requests pooled",
     "end_to_end_ms": "last content response - start; not streamed: the response",
-    "requests_per_s": "succeeded / (last response - first start)",
-    "output_tokens_per_s": "sum N_out of succeeded / (last response - first start)",
-    "goodput_per_s": "succeeded that met every limit / (last response - first start)",
+    "requests_per_s": "succeeded / (last content response - first start, of succeeded)",
+    "output_tokens_per_s": "sum N_out of succeeded / the same duration",
+    "goodput_per_s": "succeeded that met every limit / the same duration",
+    "goodput_share": "good_request_fraction: good / (succeeded + failed)",
 }
 STATISTICS = {
     "mean": mean,
@@ -44,13 +48,13 @@ _SPELT = {"ttft_ms": "ttft", "decode_ms_per_token": "itl", "e2e_ms": "latency"}
 
 def figures(observed: Observed) -> list[Figure]:
     """What it would print for this target."""
-    done = [r.first for r in observed.requests if not r.first.failed]
-    window = observed.window((a.start_ns for a in done), (a.end_ns for a in done))
+    done = [a for r in observed.requests if not (a := r.first).failed and (a.content_ns or not a.streamed)]
+    window = observed.window((a.start_ns for a in done), map(_last_ns, done))
     tokens = None if any(a.tokens_out is None for a in done) else sum(a.tokens_out or 0 for a in done)
     met = [
         good({"ttft": _ttft_ms(a), "itl": _itl_ms(a), "latency": _latency_ms(a)}, observed.slos, _SPELT) for a in done
     ]
-    limits = "it has no such limit" if None in met else ""
+    limits, count = "it has no such limit" if None in met else "", None if None in met else sum(map(bool, met))
     return [
         *distribution("first_token_ms", "TTFT", [v for a in done if (v := _ttft_ms(a)) is not None], STATISTICS),
         *distribution(
@@ -66,7 +70,8 @@ def figures(observed: Observed) -> list[Figure]:
             window,
             "" if tokens is not None else _COUNT,
         ),
-        rate("goodput_per_s", "Goodput", None if None in met else sum(map(bool, met)), window, limits),
+        rate("goodput_per_s", "Goodput", count, window, limits),
+        share("good_request_fraction", count, len(observed.requests), limits),
     ]
 
 
@@ -79,9 +84,12 @@ def _ttft_ms(attempt: Attempt) -> float | None:
     return (attempt.content_ns[0] - attempt.start_ns) / NS_PER_MS
 
 
+def _last_ns(attempt: Attempt) -> int:
+    return attempt.content_ns[-1] if attempt.content_ns else attempt.last_byte_ns or attempt.end_ns
+
+
 def _latency_ms(attempt: Attempt) -> float:
-    ends = attempt.content_ns[-1] if attempt.content_ns else attempt.last_byte_ns or attempt.end_ns
-    return (ends - attempt.start_ns) / NS_PER_MS
+    return (_last_ns(attempt) - attempt.start_ns) / NS_PER_MS
 
 
 def _itl_ms(attempt: Attempt) -> float | None:

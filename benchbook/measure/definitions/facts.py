@@ -15,20 +15,35 @@ NS_PER_MS = 1_000_000
 class Attempt:
     """One HTTP request.
 
-    start_ns: before the connection's set-up where the attempt had to wait for it, else the dispatch: where other tools
-    start their clocks; content_ns: arrivals of content chunks; text_ns: of visible text among them; choice_ns: of every
-    event with a choice in it, empty ones and the last included, None where that is not stored; end_ns: closed.
+    start_ns: before the connection's set-up where the attempt had to wait for it, else the dispatch: where most tools
+    start their clocks; sent_ns: the dispatch, None if it never came to that; content_ns: arrivals of content chunks;
+    text_ns: of visible text among them; output_ns: of the events that vLLM's client takes for tokens, None where that
+    is not stored; end_ns: closed. tokens_reasoning are among tokens_out.
     """
 
     start_ns: int
     end_ns: int
+    sent_ns: int | None = None
     failed: bool = False
     streamed: bool = True
     content_ns: tuple[int, ...] = ()
     text_ns: tuple[int, ...] = ()
-    choice_ns: tuple[int, ...] | None = None
+    output_ns: tuple[int, ...] | None = None
     last_byte_ns: int | None = None
     tokens_out: int | None = None
+    tokens_reasoning: int | None = None
+
+    @property
+    def written_ns(self) -> int:
+        """Where a clock starts that starts with the request's first byte."""
+        return self.start_ns if self.sent_ns is None else self.sent_ns
+
+    @property
+    def tokens_text(self) -> int | None:
+        """Of visible text; None where unknown: not reported, or other content among it that nobody counts apart."""
+        if self.tokens_out is None or (len(self.text_ns) < len(self.content_ns) and not self.tokens_reasoning):
+            return None
+        return self.tokens_out - (self.tokens_reasoning or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +121,13 @@ def rate(quantity: str, name: str, amount: float | None, window: Window, note: s
     if amount is None or window.ns <= 0:
         return Figure(quantity, "rate", name, None, window.requests, note or "no window")
     return Figure(quantity, "rate", name, amount / (window.ns / 1e9), window.requests, note)
+
+
+def share(name: str, good: int | None, of: int, note: str = "") -> Figure:
+    """Good requests over `of`, 0 to 1; null where there is none to share, or no count of good ones."""
+    if good is None or not of:
+        return Figure("goodput_share", "share", name, None, of, note or "no request")
+    return Figure("goodput_share", "share", name, good / of, of, note)
 
 
 def good(metrics: Mapping[str, float | None], slos: Mapping[str, float], spelt: Mapping[str, str]) -> bool | None:

@@ -28,14 +28,17 @@ def exclusive(values: Sequence[float], percent: int) -> float:
 def inverse(weighted: Sequence[tuple[float, float]], percent: float) -> float:
     """The smallest value whose share of the weight, with all below it, reaches p: a value that occurred (type 1).
 
-    weighted: (value, weight), sorted by value; all weights 0 count as equal.
+    weighted: (value, weight), sorted by value; all weights 0 count as equal. The shares are added up in floating point
+    and compared as they come out, as the tool does: nine of ten equal shares fall short of 0.9, so p90 is the tenth.
     """
     if not any(weight for _, weight in weighted):
         weighted = [(value, 1.0) for value, _ in weighted]
-    total = sum(weight for _, weight in weighted)
-    shares = accumulate(weight / total for _, weight in weighted)
-    # 1e-12: a share that is p but for the rounding of the sum has reached it
-    reached = (v for (v, _), share in zip(weighted, shares, strict=True) if share >= percent / 100 - 1e-12)
+    merged: dict[float, float] = {}
+    for value, weight in weighted:
+        merged[value] = merged.get(value, 0.0) + weight
+    total = sum(merged.values())
+    shares = accumulate(weight / total for weight in merged.values())
+    reached = (value for value, share in zip(merged, shares, strict=True) if share >= percent / 100)
     return next(reached, weighted[-1][0])
 
 

@@ -15,31 +15,46 @@ from benchbook.measure.definitions.facts import (
 )
 from benchbook.measure.definitions.percentiles import linear, mean
 
-SOURCE = (
-    "vllm-project/vllm: vllm/benchmarks/lib/endpoint_request_func.py (02cfb534), vllm/benchmarks/serve.py (009e6d4a)"
-)
+SOURCE = "vllm/benchmarks/serve.py (calculate_metrics, benchmark), vllm/benchmarks/lib/endpoint_request_func.py"
 RULES = (
-    "first attempt only (never retries); failed requests left out of latencies; own warm-up requests left out; "
-    "numpy.percentile, linear; prints mean, median, p99"
+    "first attempt only (never retries); the clock starts before the connection; a token event has text, reasoning "
+    "(named reasoning) or a tool call, or empty text without a role; failed requests left out of latencies; its own "
+    "warm-up requests left out; numpy.percentile, linear; prints mean, median, p99 of TTFT, TPOT and ITL, of E2EL "
+    "where --percentile-metrics asks for it"
 )
 FORMULAS = {
-    "first_token_ms": "first event with a choice, an empty one too, - start",
-    "per_token_ms": "(last event with a choice - first) / (N_out - 1), N_out > 1",
-    "gap_ms": "gaps between events with a choice, all requests pooled",
-    "end_to_end_ms": "last event with a choice - start",
+    "first_token_ms": "first token event - start",
+    "per_token_ms": "(last token event - first) / (N_out - 1), N_out > 1",
+    "gap_ms": "gaps between token events, all requests pooled",
+    "end_to_end_ms": "last token event - start",
     "requests_per_s": "succeeded / (all done - benchmark start)",
     "output_tokens_per_s": "sum N_out of succeeded / (all done - benchmark start)",
-    "goodput_per_s": "succeeded that met every limit / (all done - benchmark start)",
+    "goodput_per_s": "succeeded that met every limit, a TPOT of one token being 0 / (all done - benchmark start)",
 }
 STATISTICS = {"mean": mean, "p50": lambda v: linear(v, 50), "p99": lambda v: linear(v, 99)}
 _SPELT = {"ttft_ms": "ttft", "decode_ms_per_token": "tpot", "e2e_ms": "e2el"}
 
 
+def is_token(event: object) -> bool:
+    """Whether its client takes a decoded event of an OpenAI stream for a token, by what the first choice brings.
+
+    Empty text counts where no role comes with it: a token may decode to nothing, and the opening event has a role.
+    """
+    choices = event.get("choices") if isinstance(event, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    delta = first.get("delta") if isinstance(first, dict) else None
+    if not isinstance(delta, dict):
+        return False
+    if any(delta.get(name) for name in ("content", "reasoning", "tool_calls", "function_call")):
+        return True
+    return delta.get("content") == "" and "role" not in delta
+
+
 def figures(observed: Observed) -> list[Figure]:
     """What it would print for this target."""
     done = [a for r in observed.requests if not (a := r.first).failed and _events(a)]
-    guessed = any(attempt.choice_ns is None for attempt in done)
-    note = "content chunks stand in for events with a choice" if guessed else ""
+    guessed = any(attempt.output_ns is None for attempt in done)
+    note = "content chunks stand in for token events" if guessed else ""
     window = observed.window((r.started_ns for r in observed.requests), (r.first.end_ns for r in observed.requests))
     tokens = None if any(not a.tokens_out for a in done) else sum(a.tokens_out or 0 for a in done)
     met = [_good(attempt, observed) for attempt in done]
@@ -55,7 +70,7 @@ def figures(observed: Observed) -> list[Figure]:
 
 
 def _events(attempt: Attempt) -> tuple[int, ...]:
-    return attempt.content_ns if attempt.choice_ns is None else attempt.choice_ns
+    return attempt.content_ns if attempt.output_ns is None else attempt.output_ns
 
 
 def _ttft_ms(attempt: Attempt) -> float:

@@ -14,11 +14,15 @@ from click.testing import CliRunner
 from benchbook.cli.definitions import command
 from benchbook.errors import QueryError
 from benchbook.history.definitions import definitions
+from benchbook.measure.definitions import RELEASES
 from tests.spec.sql.stored import Row, Stored, run_row, trial_row
 
 MS = 1_000_000
 EVENTS = (
-    b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n',
+    (
+        b'data: {"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n'
+        b'data: {"choices":[{"delta":{"content":""}}]}\n\n'
+    ),
     b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n',
     b'data: {"choices":[{"delta":{"content":"b"}}]}\n\ndata: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n',
     b'data: {"choices":[],"usage":{"completion_tokens":2}}\n\n: still here\n\ndata: [DONE]\n\n',
@@ -49,13 +53,14 @@ def _value(rows: list[Row], tool: str, quantity: str, statistic: str = "mean") -
     return found[0]["value"]  # type: ignore[no-any-return]
 
 
-def test_events_with_a_choice_are_found_in_the_body_and_set_up_is_inside_their_clocks(tmp_path: Path) -> None:
+def test_token_events_are_found_in_the_body_and_set_up_is_inside_most_clocks(tmp_path: Path) -> None:
     rows = definitions(_stored().write(tmp_path), "r1")
     assert _value(rows, "vllm", "first_token_ms") == 38  # 30 after the dispatch, 8 of set-up
-    assert _value(rows, "vllm", "gap_ms") == pytest.approx(40 / 3)  # 20, 20, 0
+    assert _value(rows, "vllm", "gap_ms") == 20  # the role is no token, the empty text after it is one
     assert _value(rows, "aiperf", "first_token_ms") == 58
     assert _value(rows, "aiperf", "gap_ms") == 20
-    assert _value(rows, "guidellm", "end_to_end_ms") == 108
+    assert _value(rows, "guidellm", "first_token_ms") == 50
+    assert _value(rows, "guidellm", "end_to_end_ms") == 100
     assert _value(rows, "benchbook", "first_token_ms") == 50
     assert _value(rows, "benchbook", "requests_per_s", "rate") is not None
 
@@ -71,7 +76,7 @@ def test_without_a_body_it_says_what_stands_in(tmp_path: Path) -> None:
     rows = definitions(stored.write(tmp_path), "r1")
     assert _value(rows, "vllm", "first_token_ms") == 58
     assert {row["note"] for row in rows if (row["tool"], row["quantity"]) == ("vllm", "first_token_ms")} == {
-        "content chunks stand in for events with a choice"
+        "content chunks stand in for token events"
     }
 
 
@@ -79,7 +84,8 @@ def test_an_attempt_that_was_never_sent_is_a_failed_request(tmp_path: Path) -> N
     stored = _stored(sent_ns=None, chunk_offsets_us=None, error_kind="refused")
     rows = definitions(stored.write(tmp_path), "r1")
     assert _value(rows, "aiperf", "first_token_ms") is None
-    assert _value(rows, "llmeter", "requests_per_s", "rate") == pytest.approx(1 / 0.11)
+    assert _value(rows, "guidellm", "requests_per_s", "rate") == pytest.approx(1 / 0.11)
+    assert _value(rows, "guidellm", "goodput_share", "share") == 0
 
 
 def test_a_run_without_bare_calls_is_refused(tmp_path: Path) -> None:
@@ -100,8 +106,10 @@ def test_the_verb_prints_a_table_csv_and_json(tmp_path: Path) -> None:
 
     table = printed("--formulas")
     line = next(line for line in table.splitlines() if line.startswith("first_token_ms"))
-    assert line.split() == ["first_token_ms", "mean", "50", "58", "58", "38", "58", "58"]
+    assert line.split() == ["first_token_ms", "mean", "50", "50", "58", "38", "58", "58"]
     assert "vllm/benchmarks/serve.py" in table
+    for name, release in RELEASES.items():
+        assert f"\n{name} {release}: " in table
     rows = json.loads(printed("--json"))
     assert next(iter(csv.DictReader(io.StringIO(printed("--format", "csv")))))["value"] == str(rows[0]["value"])
     assert [row["name"] for row in json.loads(printed("--format", "json", "--slo", "e2e_ms=9"))] == [
