@@ -85,6 +85,46 @@ create or replace macro wilson_low(k, n) as
 create or replace macro wilson_high(k, n) as
     case when n > 0 then least(1.0, wilson_centre(k, n, normal_z(confidence())) + wilson_half(k, n, normal_z(confidence()))) end;
 
+-- Run levels by a part of the runs' start ('hour', 'isodow'), UTC: one row per target, workload, workload hash, metric and slot of it.
+--
+-- levels: the name of a relation with the columns of answers.levels; n: the runs that started in the slot. Over runs that finished
+-- and are not INVALID. level is the mean of run levels, low and high its interval by Student's t; value, value_low and value_high
+-- are the same in the metric's unit (of scale log a geometric mean). away is level less the mean of all of the row's history.
+-- Below three runs the interval is null and refused says what it needs.
+create or replace macro levels_by(levels, part) as table (
+    with fit as (
+        select *, date_part(part, started_at)::bigint as slot
+        from query_table(levels)
+        where status = 'finished' and verdict <> 'INVALID' and level is not null and workload_hash is not null
+            and started_at is not null),
+    history as (
+        select target, workload, workload_hash, metric, steady_mean(level) as everywhere
+        from fit
+        group by all),
+    cells as (
+        select
+            target, workload, workload_hash, metric, scale, slot, count(*) as n, steady_mean(level) as mean,
+            list_stddev_samp(list(level order by level)) as sd
+        from fit
+        group by all),
+    bounds as (
+        select
+            *,
+            case
+                when n = 3 then confidence() * sqrt(2 / (1 - pow(confidence(), 2)))  -- t of two degrees of freedom, exactly
+                when n > 3 then student_t(n - 1, normal_z(confidence()))
+            end * sd / sqrt(n) as half
+        from cells)
+    select
+        target, workload, workload_hash, metric, scale, slot, n, mean as level, mean - half as low, mean + half as high,
+        case when scale = 'log' then exp(mean) else mean end as value,
+        case when scale = 'log' then exp(mean - half) else mean - half end as value_low,
+        case when scale = 'log' then exp(mean + half) else mean + half end as value_high,
+        mean - everywhere as away,
+        case when n < 3 then 'needs 3 runs, has ' || n end as refused
+    from bounds
+    join history using (target, workload, workload_hash, metric));
+
 -- The values that latency is about: one row per metric of a measured trial that succeeded; a missing metric has no row.
 create or replace view measurements as
 select run_id, trial_id, target, workload, dataset, test_id, category, metric, value

@@ -140,10 +140,8 @@ def tables_of(question: str) -> tuple[str, ...]:
 
 
 def tables_in(text: str) -> tuple[str, ...]:
-    """The tables that a SQL text names, or the shared views in it."""
-    words = _words(text)
-    if words & {"measurements", "outcomes"}:
-        words |= _words(library())
+    """The tables that a SQL text names, or what it uses of the library."""
+    words = _reached(text)
     return tuple(table for table in TABLES if table in words)
 
 
@@ -169,12 +167,17 @@ def key(question: str, settings: Mapping[str, Any]) -> str:
 
 def _settings_in(text: str) -> frozenset[str]:
     """The settings that a text depends on, through the macros that it uses."""
+    names = {"confidence": "confidence", "slos": "slos", "top_n": "top", "trial": "trial", "volume": "volume"}
+    return frozenset(names[word] for word in _reached(text) & names.keys())
+
+
+def _reached(text: str) -> set[str]:
+    """The words of a text, and of the macros and views of the library that it uses, and of those that they use."""
     found, todo = set[str](), _words(text)
     while todo:
         found |= todo
         todo = {word for name in todo for word in _macros().get(name, ())} - found
-    names = {"confidence": "confidence", "slos": "slos", "top_n": "top", "trial": "trial", "volume": "volume"}
-    return frozenset(names[word] for word in found & names.keys())
+    return found
 
 
 @lru_cache(maxsize=1)
