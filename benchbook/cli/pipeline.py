@@ -162,6 +162,8 @@ def run_stage(name: str, job: Job, *, as_json: bool, quiet: bool) -> int:
     elif name == "store":
         with live_view(quiet=quiet or as_json) as view:
             outcome = function(job, on_stored=view.on_stored)
+    elif name == "validate":
+        outcome = function(job, anew=True)
     else:
         outcome = function(job)
     if as_json:

@@ -32,6 +32,16 @@ def checks_file(results: Path) -> Path:
     return results / "checks" / "checks.json"
 
 
+def validated_file(results: Path) -> Path:
+    """Which datasets passed last, and what checked them."""
+    return results / "validated.json"
+
+
+def data_docs_folder(results: Path) -> Path:
+    """Great Expectations' pages about the datasets, where a plan asks for them."""
+    return results / "data_docs"
+
+
 def aggregate_folder(results: Path) -> Path:
     """Tables that `aggregate` computes over all runs."""
     return results / "aggregate"

@@ -80,8 +80,13 @@ def file_md5(path: Path) -> str | None:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that measure, store and answer."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    return {"python": platform.python_version(), **installed(_PACKAGES)}
+
+
+def installed(packages: Sequence[str]) -> dict[str, str]:
+    """The versions of those of these packages that are there."""
+    found = {}
+    for package in packages:
         try:
             metadata = distribution(package).read_text("METADATA") or ""
         except PackageNotFoundError:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from benchbook.results.store import read_table
 from benchbook.stages.aggregate import aggregate
 from benchbook.stages.execute import execute
 from benchbook.stages.report import report
+from benchbook.stages.standing import UNCHANGED
 from benchbook.stages.store import store
 from benchbook.stages.validate import validate
 from tests.piping import only, rows
@@ -193,12 +195,25 @@ def test_a_dataset_with_problems_stops_the_pipeline_with_every_one_and_leaves_it
     written = [orjson.loads(line) for line in (bench.results / "checks" / "checks.json").read_bytes().splitlines()]
     assert {row["name"] for row in written if not row["success"]} == {"id_unique", "templates_resolvable"}
     assert journal.runs(bench.results) == []
+    with pytest.raises(DatasetError):  # what was refused once is not taken for checked
+        validate(bench.job())
+
+
+def test_datasets_that_passed_and_are_unchanged_are_not_checked_again_unless_asked(bench: Any) -> None:
+    first = validate(bench.job())
+    again = validate(bench.job())
+    assert again == replace(first, notes=(UNCHANGED, *first.notes))
+    assert validate(bench.job(), anew=True) == first
+    (bench.folder / "small.json").write_text("[]")
+    bench.write = lambda: bench.plan
+    with pytest.raises(DatasetError):
+        validate(bench.job())
 
 
 def test_the_checks_file_depends_on_the_dataset_alone(bench: Any) -> None:
     validate(bench.job())
     before = (bench.results / "checks" / "checks.json").read_bytes()
-    validate(bench.job(overrides=("execute.repetitions=9",)))
+    validate(bench.job(overrides=("execute.repetitions=9",)), anew=True)
     assert (bench.results / "checks" / "checks.json").read_bytes() == before
 
 
