@@ -23,7 +23,13 @@ Row = Mapping[str, Any]
 @click.command(epilog=_EPILOG)
 @click.argument("run", default="latest")
 @results_option
-@click.option("--slo", "slos", multiple=True, metavar="METRIC=LIMIT", help="A limit that goodput asks for; repeatable.")
+@click.option(
+    "--slo",
+    "slos",
+    multiple=True,
+    metavar="METRIC=LIMIT",
+    help="A limit that goodput asks for, instead of the plan's own; repeatable.",
+)
 @click.option("--formulas", is_flag=True, help="Print each tool's formulas, rules and where they were read.")
 @click.option("--format", "form", type=click.Choice(("table", "csv", "json")), default="table", show_default=True)
 @json_option
@@ -34,10 +40,12 @@ def command(**chosen: Any) -> None:
     from benchbook.cli.history import limits
     from benchbook.cli.output import print_csv, print_json
     from benchbook.history.definitions import definitions
+    from benchbook.reports.gather import own_limits
     from benchbook.results import journal
 
     run_id = journal.find_run(Path(chosen["results"]), chosen["run"])
-    rows = definitions(chosen["results"], run_id, slos=limits(chosen["slos"]))
+    slos = limits(chosen["slos"]) or own_limits(chosen["results"], run_id)
+    rows = definitions(chosen["results"], run_id, slos=slos)
     if chosen["as_json"] or chosen["form"] == "json":
         print_json(rows)
     elif chosen["form"] == "csv":
@@ -60,13 +68,27 @@ def _print(run_id: str, rows: Sequence[Row]) -> None:
                 lines.setdefault((row["quantity"], row["statistic"]), {})[row["tool"]] = number(row["value"])
         shown = [[*key, *(values.get(name, "-") for name in tools)] for key, values in lines.items()]
         print_table(f"\nrun {run_id}, target {target}", ("quantity", "statistic", *tools), shown)
-    click.echo("\none run, one set of stamps; what differs are definitions (--formulas)")
+    _print_footing(rows)
+
+
+def _print_footing(rows: Sequence[Row]) -> None:
+    from benchbook.reports.terminal import show_words
+
+    releases = dict.fromkeys(f"{row['tool']} {row['release']}" for row in rows[1:] if row["tool"] != rows[0]["tool"])
+    good = next((row["limits"] for row in rows if row["limits"]), "no limit")
+    click.echo()
+    show_words((f"times in ms; good: {good}", "dim"))
+    show_words((f"one run, one set of stamps; what differs are definitions (--formulas): {', '.join(releases)}", "dim"))
 
 
 def _print_formulas(rows: Sequence[Row]) -> None:
+    from benchbook.cli.output import print_table
+    from benchbook.reports.terminal import show_words
+
     for name in dict.fromkeys(row["tool"] for row in rows):
         of_tool = [row for row in rows if row["tool"] == name]
-        click.echo(f"\n{name} {of_tool[0]['release']}: {of_tool[0]['rules']}")
-        for quantity, spelt, formula in dict.fromkeys((r["quantity"], r["name"], r["formula"]) for r in of_tool):
-            click.echo(f"  {quantity:20} {spelt} = {formula}")
-        click.echo(f"  read in {of_tool[0]['source']}")
+        click.echo()
+        show_words((f"{name} {of_tool[0]['release']}", "bold"), (f": {of_tool[0]['rules']}", ""))
+        lines = dict.fromkeys((row["quantity"], row["name"], row["formula"]) for row in of_tool)
+        print_table("", ("quantity", "its name", "formula"), list(lines))
+        show_words((f"read in {of_tool[0]['source']}", "dim"))

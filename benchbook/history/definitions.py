@@ -21,20 +21,21 @@ from benchbook.history.sources import Scope
 from benchbook.measure.definitions import QUANTITIES, TOOLS, figures, tool
 from benchbook.measure.definitions.facts import Attempt, Observed, Request
 from benchbook.measure.definitions.vllm import is_token
+from benchbook.metrics import METRIC_DIRECTION
 from benchbook.wire import sse
 
 OURS = "benchbook"
 SOURCE = "docs/METHODOLOGY.md"
 FORMULAS: Mapping[str, str] = {
-    "first_token_ms": "first content chunk - dispatch on a ready connection (ttft_ms)",
-    "per_token_ms": "(last content chunk - first) / (N_out - 1) (decode_ms_per_token)",
-    "per_token_whole_ms": "(last content chunk - dispatch) / N_out (normalized_ms_per_token)",
-    "gap_ms": "gaps between content chunks, pooled (chunk_gaps)",
-    "end_to_end_ms": "last content chunk - dispatch (e2e_ms)",
-    "requests_per_s": "succeeded / measured window (throughput)",
-    "output_tokens_per_s": "tokens whose stamps fall in the measured window / window (throughput)",
-    "goodput_per_s": "trials that met every limit / measured window (goodput)",
-    "goodput_share": "trials that met every limit / attempted (goodput)",
+    "first_token_ms": "first content chunk - dispatch on a ready connection",
+    "per_token_ms": "(last content chunk - first) / (N_out - 1)",
+    "per_token_whole_ms": "(last content chunk - dispatch) / N_out",
+    "gap_ms": "gaps between content chunks, pooled",
+    "end_to_end_ms": "last content chunk - dispatch",
+    "requests_per_s": "succeeded / measured window",
+    "output_tokens_per_s": "tokens whose stamps fall in the measured window / window",
+    "goodput_per_s": "trials that met every limit / measured window",
+    "goodput_share": "trials that met every limit / attempted",
 }
 _METRICS = {
     "first_token_ms": "ttft_ms",
@@ -43,6 +44,7 @@ _METRICS = {
     "end_to_end_ms": "e2e_ms",
 }
 _STATISTICS = ("mean", "p50", "p95", "p99")
+_SIGNS = {"lower": "<=", "higher": ">="}
 _BATCH = 1_000
 
 Row = dict[str, Any]
@@ -52,7 +54,8 @@ def definitions(
     results: str | Path, run_id: str, *, slos: Mapping[str, float] | None = None, confidence: float = 0.95
 ) -> list[Row]:
     """One row per target, quantity, statistic and tool, ours first: `value` (ms, per second, or a share), `n`, `name`
-    (as the tool spells it), `note`, `formula`, `rules`, `release`, `source`. Over measured trials of bare API calls.
+    (as the tool spells it), `note`, `formula`, `rules`, `release`, `source`, `limits` (of goodput). Over measured
+    trials of bare API calls.
 
     Raises QueryError where the run holds none.
     """
@@ -66,6 +69,8 @@ def definitions(
     order = {name: place for place, name in enumerate((OURS, *TOOLS))}
     places = {name: place for place, name in enumerate(QUANTITIES)}
     statistics = {name: place for place, name in enumerate(("mean", "p50", "p90", "p95", "p99", "rate", "share"))}
+    asked = ", ".join(f"{metric} {_SIGNS[METRIC_DIRECTION[metric]]} {limit:g}" for metric, limit in limits.items())
+    found = [{**row, "limits": asked if row["quantity"].startswith("goodput") else ""} for row in found]
     found.sort(key=lambda r: (r["target"], places[r["quantity"]], statistics[r["statistic"]], order[r["tool"]]))
     return found
 

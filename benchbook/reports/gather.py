@@ -86,7 +86,7 @@ def gather(
 
     slos: limits of a good trial; None takes those of the run's own plan.
     """
-    limits = slos or _own_limits(results, run_id)
+    limits = slos or own_limits(results, run_id)
     answers = ask_many(_ASKED, results, runs=(run_id,), slos=limits, confidence=confidence, top=_TOP)
     of = {question: tuple(rows) for question, rows in answers.items()}
     workloads = {row["workload"] for row in of["summary"]}
@@ -114,7 +114,7 @@ def gather(
     )
 
 
-def _own_limits(results: str | Path, run_id: str) -> Mapping[str, float] | None:
+def own_limits(results: str | Path, run_id: str) -> Mapping[str, float] | None:
     """`aggregate.slos` of the plan that the run was made with, None where it has none."""
     return _own(results, run_id).get("slos") or None
 

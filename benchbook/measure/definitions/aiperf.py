@@ -34,7 +34,7 @@ FORMULAS = {
     "requests_per_s": "succeeded / (last content response - first start, of succeeded)",
     "output_tokens_per_s": "sum N_out of succeeded / the same duration",
     "goodput_per_s": "succeeded that met every limit / the same duration",
-    "goodput_share": "good_request_fraction: good / (succeeded + failed)",
+    "goodput_share": "good / (succeeded + failed)",
 }
 STATISTICS = {
     "mean": mean,

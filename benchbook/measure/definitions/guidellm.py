@@ -28,7 +28,7 @@ FORMULAS = {
     "requests_per_s": "mean rate: all requests, failed ones too / (last end - first start)",
     "output_tokens_per_s": "mean rate: sum N_out, of broken ones their iterations / (last end - first start)",
     "goodput_per_s": "mean rate: succeeded that met every limit / (last end - first start)",
-    "goodput_share": "attainment / 100: good / (succeeded whose limits can all be read + failed)",
+    "goodput_share": "good / (succeeded whose limits can all be read + failed)",
 }
 _PERCENTS = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
 STATISTICS = ("mean", *_PERCENTS)

@@ -34,7 +34,7 @@ FORMULAS = {
     "requests_per_s": "succeeded / (last end - first start, failed ones too)",
     "output_tokens_per_s": "sum N_out of succeeded / (last end - first start, failed ones too)",
     "goodput_per_s": "succeeded that met every limit / (last end - first start of succeeded)",
-    "goodput_share": "goodput_percentage / 100: good / succeeded",
+    "goodput_share": "good / succeeded",
 }
 STATISTICS = {
     "mean": mean,

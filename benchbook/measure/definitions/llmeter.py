@@ -15,8 +15,8 @@ RULES = (
 )
 FORMULAS = {
     "first_token_ms": "first visible text - start, retries and waits inside",
-    "per_token_ms": "(TTLT - TTFT) / (N_out - 1), N_out > 1",
-    "end_to_end_ms": "TTLT: last visible text - start; without text, or not streamed: the answer",
+    "per_token_ms": "(last visible text - first) / (N_out - 1), N_out > 1",
+    "end_to_end_ms": "last visible text - start; without text, or not streamed: the answer",
     "requests_per_s": "all requests, failed ones too / (last start - first start)",
     "output_tokens_per_s": "sum N_out as reported, failed ones too / (end of the run - first start)",
 }

@@ -115,3 +115,19 @@ def test_the_verb_prints_a_table_csv_and_json(tmp_path: Path) -> None:
     assert [row["name"] for row in json.loads(printed("--format", "json", "--slo", "e2e_ms=9"))] == [
         row["name"] for row in rows
     ]
+
+
+def test_the_limits_of_goodput_are_the_plans_own_unless_others_are_given(tmp_path: Path) -> None:
+    stored = _stored()
+    stored.rows["runs"][0]["plan"] = json.dumps({"sections": {"aggregate": {"slos": {"ttft_ms": 40}}}})
+    results = str(stored.write(tmp_path))
+    (tmp_path / "journal" / "r1").mkdir(parents=True)
+
+    def share(*words: str) -> tuple[float, str]:
+        done = CliRunner().invoke(command, ["r1", "--results", results, "--json", *words], catch_exceptions=False)
+        rows = [row for row in json.loads(done.stdout) if row["quantity"] == "goodput_share"]
+        assert {row["limits"] for row in rows} == {rows[0]["limits"]}
+        return next(row["value"] for row in rows if row["tool"] == "aiperf"), rows[0]["limits"]
+
+    assert share() == (0, "ttft_ms <= 40")  # 58 ms
+    assert share("--slo", "ttft_ms=60") == (1, "ttft_ms <= 60")
