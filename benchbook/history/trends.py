@@ -13,7 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchbook.history.fingerprints import MACHINE, OURS, Attribution, attributed
+from benchbook.history.facts import MACHINE, OURS
+from benchbook.history.fingerprints import Attribution, attributed
 from benchbook.history.questions import ask
 from benchbook.history.series import Series, all_series
 from benchbook.results.baselines import Baseline, standing

@@ -33,15 +33,19 @@ BASE: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("facts", "whose", "words"),
     [
-        ({"git_commit": "beef000000ff"}, "ours", "what we changed: git commit c0ffee0000 -> beef000000"),
-        ({"git_dirty": True}, "ours", "what we changed: working tree clean -> changed"),
-        ({"dataset_hashes": {"d": "12", "e": "1"}}, "ours", "what we changed: dataset d 11 -> 12; dataset e none -> 1"),
-        ({"lock_hash": "bb"}, "ours", "what we changed: lock aa -> bb"),
+        ({"git_commit": "beef" * 10}, "ours", "what we changed: git commit c0ffee0000 -> beefbeefbeef"),
+        ({"git_dirty": True}, "ours", "what we changed: uncommitted changes no -> yes"),
+        (
+            {"dataset_hashes": {"d": "12", "e": "1"}},
+            "ours",
+            "what we changed: dataset hash of d 11 -> 12; dataset hash of e none -> 1",
+        ),
+        ({"lock_hash": "bb"}, "ours", "what we changed: lock file aa -> bb"),
         ({"versions": {"strands": "1.63"}}, "ours", "what we changed: version of strands 1.62 -> 1.63"),
-        ({"models": ["n"]}, "ours", "what we changed: model asked for m -> n"),
+        ({"models": ["n"]}, "ours", "what we changed: model requested m -> n"),
         ({"host": "other"}, "machine", "this machine: host bench -> other"),
         ({"host_fingerprint": {"cores": "4"}}, "machine", "this machine: host's cores 2 -> 4"),
-        ({"calibration_ttft_bias_ms": 3.0}, "machine", "this machine: calibrated bias of ttft 0.10 ms -> 3.00 ms"),
+        ({"calibration_ttft_bias_ms": 3.0}, "machine", "this machine: calibrated TTFT bias 0.10 ms -> 3.00 ms"),
         ({"calibration_ttft_bias_ms": 0.15}, "provider", "the provider: nothing of ours or of this machine changed"),
         ({"models_served": ["m-2"]}, "provider", "the provider: model served m-1 -> m-2"),
         ({"system_fingerprints": ["fp_2"]}, "provider", "the provider: system fingerprint fp_1 -> fp_2"),
@@ -84,5 +88,5 @@ def test_a_plan_tells_which_of_its_values_changed() -> None:
         for address, price in (("http://a", 1), ("http://b", 2))
     ]
     old, new = (BASE | {"plan": plan, "plan_hash": plan} for plan in plans)
-    assert attributed(old, new, "e2e_ms").words == "what we changed: target's base_url http://a -> http://b"
+    assert attributed(old, new, "e2e_ms").words == "what we changed: address http://a -> http://b"
     assert attributed(old, new, "cost_usd").words.endswith("http://b; price input 1 -> 2")

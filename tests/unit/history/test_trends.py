@@ -54,7 +54,7 @@ def test_a_change_is_put_down_to_what_changed(tmp_path: Path) -> None:
     assert [(one["whose"], one["words"]) for one in told] == [
         ("ours", "what we changed: git commit c0ffee0000 -> beef000000"),
         ("provider", "the provider: model served m-1 -> m-2"),
-        ("ours", "one run earlier, what we changed: lock none -> a"),
+        ("ours", "one run earlier, what we changed: lock file none -> a"),
     ]
 
 
