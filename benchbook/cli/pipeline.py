@@ -209,13 +209,14 @@ def present(job: Job, executed: Executed, manner: Manner) -> int:
 
 
 def exit_code(status: str, run: Mapping[str, Any], *, require_valid: bool = False) -> int:
-    """130 interrupted; 1 where more of the attempted trials failed than the plan lets pass, or none was tried; 3 where
-    a verdict of VALID was asked for and is not given."""
+    """130 interrupted; 1 where more of the attempted trials failed than the plan lets pass, or none was tried, or none
+    of a target succeeded; 3 where a verdict of VALID was asked for and is not given."""
     if status == "interrupted":
         return EXIT_INTERRUPTED
     failed = run["failed"] + run["timed_out"]
     attempted = run["succeeded"] + failed
-    if attempted == 0 or failed / attempted > run["max_failure_share"]:
+    dead = any(reason["code"] == "nothing_measured" for reason in run["reason_codes"] or ())
+    if attempted == 0 or dead or failed / attempted > run["max_failure_share"]:
         return EXIT_FAILURES
     return EXIT_NOT_VALID if require_valid and run["verdict"] != "VALID" else EXIT_DONE
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from string import ascii_letters, digits
 from typing import Any
 
+_ID = f"{ascii_letters}{digits}._-"
 CRITICAL, WARNING = "critical", "warning"
 
 
@@ -21,6 +23,18 @@ class Note:
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}" if self.where else self.what
         return f"{line}; {self.right}" if self.right else line
+
+
+def in_short(notes: Iterable[str]) -> Iterator[str]:
+    """A line for each finding; what holds of several cases of a file alike is said of the first, with how many more."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        head, case, rest = note.partition(", case ")
+        said = rest.lstrip(_ID) if case else ""
+        alike.setdefault((head.rstrip(digits) if case else note, said), []).append(note)
+    for first, *more in alike.values():
+        cases = f" (and {len(more)} more cases: benchbook validate)" if len(more) > 1 else " (and 1 more case)"
+        yield f"{first}{cases if more else ''}"
 
 
 def problem(where: str, what: str, right: str = "") -> Note:

@@ -83,7 +83,11 @@ def attempt_lines(view: RunView) -> Iterator[str]:
         if row["workload"] in TEAM_WORKLOADS:  # it has no single answer whose latency retries could change
             continue
         last_turn = " of the last turn" if row["workload"] == "session" else ""
-        yield f"    p50 ms{last_turn}: " + ", ".join(f"{name} {p50(one, view_)}" for name, view_ in VIEWS.items())
+        medians = {name: p50(one, view_) for name, view_ in VIEWS.items()}
+        alike = set(medians.values())
+        refused = all(row["p50"] is None for row in one.latencies.values()) and len(alike) == 1
+        told = [alike.pop()] if refused else [f"{name} {median}" for name, median in medians.items()]
+        yield f"    p50 ms{last_turn}: {', '.join(told)}"
 
 
 VIEWS: Mapping[str, str] = {

@@ -13,11 +13,13 @@ from benchbook.reports.attempts import attempt_lines, stall_lines
 from benchbook.reports.gather import RunView, gather
 from benchbook.reports.targets import targets
 from benchbook.reports.terminal import show_grid, show_lines, show_words, width
-from benchbook.reports.words import bound, counts, number, plus_minus, seconds, share
+from benchbook.reports.words import bound, counts, number, plus_minus, seconds, share, token_rate
 from benchbook.results.paths import report_folder
 from benchbook.results.runs import runs
 
 _VERDICT_STYLES = {"VALID": "bold green", "DEGRADED": "bold yellow", "INVALID": "bold red"}
+_ENDED = {"budget": "; its budget was spent", "interrupted": "; interrupted", "crashed": "; it was killed"}
+"""Why the rest was not started."""
 SPLIT_SAID = (
     "wall time and its split of measured trials that succeeded: model █, tools ▒, person ░, waits ·, "
     "rest ─ (orchestration); pass^k: all of k repetitions pass, with a 95 % interval over test cases"
@@ -38,14 +40,15 @@ def print_run(results: str, run_id: str, *, brief: bool = False) -> None:
 def print_view(results: str, view: RunView) -> None:
     """Print a run that was gathered already."""
     run = view.run
-    show_words((f"run {run['run_id']}  {counts(run)}  in {seconds(run['wall_s'])}", "bold"))
+    ended = _ENDED.get(run["status"], "") if run["not_started"] else ""
+    show_words((f"run {run['run_id']}  {counts(run)}{ended}  in {seconds(run['wall_s'])}", "bold"))
     show_lines([[("", "")]])
     if view.plain:
         _comparison(view)
     if view.agents:
         show_lines([[("", "")]] if view.plain else [])
         _agents(view.agents)
-    for line in (*_good(view), *_sizes(view), *_errors(view), *_attempts(view), *_skipped(view)):
+    for line in (*_offered(run), *_good(view), *_sizes(view), *_errors(view), *_attempts(view), *_skipped(view)):
         show_words(line)
     if bias := plus_minus(view.run):
         show_words((f"the harness adds {bias} to a TTFT here (calibrated; subtracted nowhere)", "dim"))
@@ -76,12 +79,20 @@ def _comparison(view: RunView) -> None:
     rows = [
         {
             **row,
-            "tokens_per_s": view.throughput.get(str(row["target"]), {}).get("tokens_per_s"),
+            "tokens_per_s": token_rate(view.throughput.get(str(row["target"]), {})),
             "cost_usd": view.costs.get(view.key(row), {}).get("cost_usd"),
         }
         for row in view.plain
     ]
     _note(show_grid(*targets(rows, stacked=width() is not None), hoist=False))
+
+
+def _offered(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Of an open loop, what the schedule wanted beside what came of it: a cap or a slow client shows here."""
+    if run["offered_per_s"] is not None:
+        late = run["schedule_lag_p99_ms"]
+        said = f"  {number(run['offered_per_s'])} trials a second offered, {number(run['achieved_per_s'])} attempted"
+        yield f"{said}, {number(late)} ms late at p99" if late is not None else said, ""
 
 
 def _good(view: RunView) -> Iterator[tuple[str, str]]:

@@ -32,7 +32,7 @@ def targets(rows: Sequence[Row], *, stacked: bool, runs: bool = False) -> tuple[
     drawings = [*_names(rows, stacked=stacked, runs=runs), *_outcome(stacked=stacked)]
     drawings += [_latency(*spec) for spec in (_OPEN if any(row["offered_per_s"] for row in rows) else _LATENCIES)]
     if rows and "tokens_per_s" in rows[0]:
-        drawings.append((Column("tokens/s", right=True, rank=5), lambda row: Cell(number(row["tokens_per_s"]))))
+        drawings.append((Column("tokens/s", right=True, rank=5), lambda row: Cell(str(row["tokens_per_s"]))))
         drawings.append((Column("cost", right=True, rank=4), lambda row: Cell(money(row["cost_usd"]))))
     return [column for column, _ in drawings], [[cell(row) for _, cell in drawings] for row in rows]
 

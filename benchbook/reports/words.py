@@ -21,6 +21,14 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{digits}g}"
 
 
+def token_rate(row: Mapping[str, Any]) -> str:
+    """Tokens a second of a row of `throughput`, as a lower bound where some answers' tokens were not reported."""
+    if row.get("tokens_per_s") is None:
+        return MISSING
+    least = "\N{GREATER-THAN OR EQUAL TO} " if row["calls_without_tokens"] else ""
+    return f"{least}{number(row['tokens_per_s'])}"
+
+
 def quantile(row: Mapping[str, Any], metric: str, name: str) -> str:
     """`212 [198-225]`: a quantile with its interval, or `needs 59, has 10`, or that it is missing."""
     if row[f"{metric}_{name}"] is None:

@@ -14,6 +14,7 @@ import orjson
 
 from benchbook.checks import DatasetChecks, check_datasets, write_data_docs
 from benchbook.datasets import files
+from benchbook.datasets.notes import in_short
 from benchbook.errors import DatasetError
 from benchbook.records import Check
 from benchbook.results.paths import checks_file, data_docs_folder, writable
@@ -42,7 +43,7 @@ def validate(job: Job, *, anew: bool = False) -> Validated:
         write_data_docs(paths, data_docs_folder(results), review)
     refuse(found)
     cases = sum(len(dataset.cases) for dataset in found.datasets)
-    notes = tuple(str(note) for note in found.notes)
+    notes = tuple(in_short(found.notes))
     outcome = Validated(len(found.datasets), cases, str(target), notes)
     with writable(results):
         remember(results, found, outcome, docs=docs)

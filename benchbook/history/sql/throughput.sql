@@ -2,8 +2,9 @@
 --
 -- The window runs from the first measured trial's start to the last one's end, session by session where a run was
 -- resumed and, where targets take turns, leg by leg: while another target had its turn nothing was asked. Tokens count when their stamps fall inside it, whichever call they belong to: a call's reported tokens are
--- spread over its chunks by size (over the end of the answer where it was not streamed). Calls whose tokens nobody
--- reported add nothing and are counted in calls_without_tokens. mean_in_flight is the time-weighted concurrency.
+-- spread over its chunks by size (over the end of the answer where it was not streamed). Calls that were
+-- answered, if only in part, and whose tokens nobody reported add nothing and are counted in calls_without_tokens: where
+-- there are any, tokens_per_s is a lower bound. mean_in_flight is the time-weighted concurrency.
 with sessions as (
     select
         run_id, target, wall_offset_ns,
@@ -24,7 +25,7 @@ legs as (
     group by run_id, target, wall_offset_ns, block, block_place),
 stamped as (
     select
-        c.run_id, c.target, c.tokens_out, s.opens_ns, s.closes_ns,
+        c.run_id, c.target, c.tokens_out, c.error_kind is null or len(c.chunk_offsets_us) > 0 as answered, s.opens_ns, s.closes_ns,
         case when len(c.chunk_offsets_us) > 0
             then list_transform(c.chunk_offsets_us, lambda offset_us: c.sent_ns + 1000 * offset_us)
             else [coalesce(c.last_byte_ns, c.closed_ns)] end as at_ns,
@@ -37,7 +38,7 @@ stamped as (
     where c.sent_ns is not null),
 shares as (
     select
-        run_id, target, tokens_out,
+        run_id, target, tokens_out, answered,
         case when len(sizes) > 0
             then list_sum(list_transform(list_zip(at_ns, sizes), lambda chunk:
                 case when chunk[1] between opens_ns and closes_ns then chunk[2] else 0 end)) / list_sum(sizes)
@@ -47,7 +48,7 @@ tokens as (
     select
         run_id, target,
         count(*) as calls,
-        count(*) - count(tokens_out) as calls_without_tokens,
+        count(*) filter (where answered and tokens_out is null) as calls_without_tokens,
         steady_sum(tokens_out * inside) as tokens_out
     from shares
     group by all),

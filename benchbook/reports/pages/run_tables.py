@@ -51,7 +51,8 @@ def targets(view: RunView, names: Names) -> Table:
     for row in view.plain:
         line = [_named(row, names), _outcome(row), Cell(_score(row["score"]))]
         line += [quantile(row, metric, name) for _, metric, name in latencies]
-        line += [Cell(words.number(view.throughput.get(row["target"], {}).get("tokens_per_s"))), _good(view, row)]
+        flow = view.throughput.get(row["target"], {})
+        line += [Cell(words.token_rate(flow), sort=flow.get("tokens_per_s")), _good(view, row)]
         rows.append([*line, _money(view.costs.get(view.key(row), {}).get("cost_usd"))])
     return Table("Targets side by side", columns, rows, _of_targets(view))
 

@@ -21,7 +21,7 @@ class Code:
 
 
 CODES: Mapping[str, Code] = {
-    "nothing_measured": Code("no trial was attempted, or none succeeded", "benchbook history errors"),
+    "nothing_measured": Code("no trial was attempted, or none (of a target) succeeded", "benchbook history errors"),
     "counts_not_conserved": Code("the run's counts are not those of its rows", "benchbook show RUN --checks"),
     "check_failed": Code("another check on the stored rows failed", "benchbook show RUN --checks"),
     "too_many_failures": Code("more attempted trials failed than the plan lets pass", "benchbook history errors"),

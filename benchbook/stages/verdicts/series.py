@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from benchbook.config import VerdictSpec
 from benchbook.stages.verdicts.evidence import Evidence, numbers
 from benchbook.stages.verdicts.reasons import Reason
@@ -40,17 +42,26 @@ def series(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
 
 
 def _enough(evidence: Evidence, limits: VerdictSpec) -> Iterator[Reason]:
-    """Targets with too few samples: the plan's size, nothing went wrong. The last one says what would do."""
+    """Targets with too few samples. Where all that was planned was tried and is not enough, the plan is small: the last
+    of these says what would do."""
     if limits.quantile is None:
         return
     wanted, quantile = needs(limits.quantile), f"p{100 * limits.quantile:g}"
     few = {target: n for target in evidence.targets if 0 < (n := len(evidence.good(target))) < wanted}
-    for place, (target, n) in enumerate(few.items(), start=1):
+    tried = {target: _measured(evidence, target) for target in few}
+    small = [target for target in few if tried[target] < wanted and not evidence.counts.not_started]
+    for target, n in few.items():
         said = f"{quantile} needs {wanted} measured successes, there are {n}"
-        if place == len(few):
-            said += f" (the plan is small: {-(-wanted // min(few.values()))} times its trials would do, "
+        said += f" of {tried[target]} tried" if tried[target] > n else ""
+        if target in small[-1:]:
+            said += f" (the plan is small: {-(-wanted // min(few[each] for each in small))} times its trials would do, "
             said += f"or claim no {quantile}: store.verdict.quantile)"
         yield Reason("too_few_samples", said, n, wanted, target)
+
+
+def _measured(evidence: Evidence, target: str) -> int:
+    """How many of the target's measured trials were attempted."""
+    return pc.sum(pc.equal(evidence.of(target)["phase"], "measured")).as_py() or 0
 
 
 def _unsteady(target: str, metric: str, values: Values, limits: Limits) -> Iterator[Reason]:

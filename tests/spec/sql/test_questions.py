@@ -55,7 +55,10 @@ def test_throughput(history: tuple[Stored, Path]) -> None:
                 "attempts_per_s": len(rows) / window_s,
                 "mean_in_flight": sum(row["ended_ns"] - row["started_ns"] for row in rows) / 1e9 / window_s,
                 "calls": len(sent),
-                "calls_without_tokens": len(sent) - len(tokens),
+                "calls_without_tokens": sum(
+                    call["tokens_out"] is None and (call["error_kind"] is None or bool(call["chunk_offsets_us"]))
+                    for call in sent
+                ),
                 "tokens_out": math.fsum(tokens) if tokens else None,
                 "tokens_per_s": math.fsum(tokens) / window_s if tokens else None,
             }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchbook.datasets import FORMATS, examine, files, params, read, render, rendered_case
+from benchbook.datasets.notes import Note, in_short, place
 from benchbook.errors import DatasetError
 from benchbook.records import Message
 
@@ -49,6 +50,19 @@ def problems(path: Path) -> list[str]:
 
 def of_cases(*cases: Any, **header: Any) -> str:
     return json.dumps({"name": "d", **header, "test_cases": list(cases)})
+
+
+def test_what_holds_of_many_cases_is_said_once_and_counted() -> None:
+    notes = [
+        *(Note(place("a:b.yaml", 4 + n, f"c{n}", "expected"), "nothing to judge by", "write one") for n in range(3)),
+        Note(place("a:b.yaml", 9, "c5", "prompt"), "is not used"),
+        *(Note(place("d.json", None, f"c{n}", "expected"), "nothing to judge by", "write one") for n in range(2)),
+    ]
+    assert list(in_short(map(str, notes))) == [
+        "a:b.yaml:4, case c0, field expected: nothing to judge by; write one (and 2 more cases: benchbook validate)",
+        "a:b.yaml:9, case c5, field prompt: is not used",
+        "d.json, case c0, field expected: nothing to judge by; write one (and 1 more case)",
+    ]
 
 
 def test_the_public_bench_format_loads_as_it_is(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def test_retries_are_said_with_their_reasons_and_what_they_did_to_each_latency(v
         assert f"{words} {number(of.latencies[name]['p50'])}" in medians
 
 
+def test_medians_that_are_all_refused_say_why_once(view: RunView) -> None:
+    few = [{**row, "p50": None, "p50_refused": "needs 6, has 0"} for row in view.perceived]
+    without = RunView(**{name: getattr(view, name) for name in view.__slots__} | {"perceived": few})
+    assert {line for line in attempt_lines(without) if "p50" in line} == {"    p50 ms: needs 6, has 0"}
+
+
 def test_waste_says_what_is_not_known(view: RunView) -> None:
     of = {one.attempts["target"]: one for one in tried(view)}
     assert of["z"].waste == "nothing that was answered"

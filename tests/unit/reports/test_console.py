@@ -121,6 +121,18 @@ def test_an_open_loop_has_the_tail_of_its_response_times(view: RunView) -> None:
         assert ("response ms p95" in [column.name for column in columns]) is there
 
 
+def test_an_open_loop_says_what_was_offered_and_what_came_of_it(
+    view: RunView, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = {"offered_per_s": 100.0, "achieved_per_s": 77.13, "not_started": 3, "status": "budget"}
+    for late, said in ((None, ""), (570.4, ", 570 ms late at p99")):
+        run = {**view.run, **facts, "schedule_lag_p99_ms": late}
+        print_view(str(results), RunView(**{name: getattr(view, name) for name in view.__slots__} | {"run": run}))
+        lines = capsys.readouterr().out.splitlines()
+        assert f"  100 trials a second offered, 77.1 attempted{said}" in lines
+        assert "3 not started; its budget was spent  in" in lines[0]
+
+
 def test_brief_is_the_verdict_alone(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     print_run(str(results), "r1", brief=True)
     assert capsys.readouterr().out == "verdict DEGRADED: too many failures; and skips\n"

@@ -27,6 +27,12 @@ def test_a_number_has_three_digits_and_no_exponent(value: float | None, said: st
     assert words.number(value) == said
 
 
+def test_a_rate_of_tokens_is_a_lower_bound_where_some_were_not_reported() -> None:
+    rows = ({"tokens_per_s": 90.8, "calls_without_tokens": n} for n in (0, 9))
+    assert [words.token_rate(row) for row in rows] == ["90.8", "\N{GREATER-THAN OR EQUAL TO} 90.8"]
+    assert words.token_rate({"tokens_per_s": None, "calls_without_tokens": 9}) == words.token_rate({}) == "-"
+
+
 @pytest.mark.parametrize(
     ("part", "said"),
     [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchbook.config import StoreSection
+from benchbook.config import StoreSection, VerdictSpec
 from benchbook.records import Check
 from benchbook.stages.verdicts import CODES, Asked, Counts, Evidence, Loads, verdict
 from tests.unit.stages.verdicts.evidence import EMPTY, GOOD, at_ns, calls, codes, judged, trials
@@ -52,6 +52,31 @@ def test_counts_and_checks(
     assert [reason.code for reason in found.reasons[:1]] == ([code] if code else [])
     assert said in "; ".join(found.sentences)
     assert len(found.sentences) == len(found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("failed", "share", "found"),
+    [
+        (0, 0.05, []),
+        (1, 0.1, []),
+        (1, 0.05, [("too_many_failures", "DEGRADED", 0.1, 0.05)]),
+        (10, 0.5, [("nothing_measured", "DEGRADED", 0.0, 1.0)]),
+        (10, 1.0, [("nothing_measured", "DEGRADED", 0.0, 1.0)]),
+    ],
+)
+def test_one_target_among_many_is_judged_by_itself(
+    failed: int, share: float, found: list[tuple[str, str, float, float]]
+) -> None:
+    """Ten trials of 310 are 3 %: the run's share alone would say nothing of them."""
+    statuses = ["success"] * 300 + ["failure"] * failed + ["success"] * (10 - failed)
+    rows = trials(310, target=["a"] * 300 + ["b"] * 10, status=statuses)
+    evidence = replace(EMPTY, trials=rows, counts=Counts(310, 310 - failed, failed, 0, 0))
+    section = StoreSection(max_failure_share=share, verdict=VerdictSpec(quantile=None))
+    reasons = verdict(evidence, section).reasons
+    assert [(one.code, one.severity, one.value, one.threshold) for one in reasons] == found
+    assert {one.target for one in reasons} <= {"b"}
+    alone = replace(evidence, trials=rows.slice(300), counts=Counts(10, 10 - failed, failed, 0, 0))
+    assert all(one.target is None for one in verdict(alone, section).reasons)
 
 
 def test_the_gravest_comes_first_and_everything_is_listed() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchbook.stages.verdicts import Evidence
+from benchbook.config import StoreSection
+from benchbook.stages.verdicts import Counts, Evidence, verdict
 from tests.unit.stages.verdicts.evidence import EMPTY, at_ns, codes, judged, trials
 
 
@@ -57,3 +58,22 @@ def test_too_few_samples_for_the_wanted_quantile() -> None:
     assert codes(series(NOISE[:59]), quantile=0.95) == []
     assert codes(series(NOISE[:298]), quantile=0.99) == ["too_few_samples"]
     assert codes(series(NOISE[:3]), quantile=None) == []
+
+
+@pytest.mark.parametrize(
+    ("measured", "succeeded", "missing", "said"),
+    [
+        (10, 10, 0, "there are 10 (the plan is small: 6 times its trials would do"),
+        (10, 10, 5, "there are 10"),
+        (80, 20, 0, "there are 20 of 80 tried"),
+    ],
+)
+def test_a_plan_is_called_small_only_if_all_of_it_was_tried(
+    measured: int, succeeded: int, missing: int, said: str
+) -> None:
+    rows = trials(measured, status=["success"] * succeeded + ["failure"] * (measured - succeeded))
+    counts = Counts(measured + missing, succeeded, measured - succeeded, 0, 0)
+    found = verdict(replace(EMPTY, trials=rows, counts=counts), StoreSection()).reasons
+    sentence = next(one.sentence for one in found if one.code == "too_few_samples")
+    assert said in sentence
+    assert ("the plan is small" in sentence) is ("the plan is small" in said)
