@@ -80,8 +80,8 @@ def unmet(plan: Plan) -> Iterator[tuple[str, str, str]]:
             limit, value = getattr(limits, field), _value(asked, field)
             if limit is not None and value is not None and value > limit:
                 words = field.replace("_", " ")
-                right = f"requires.{field} allows {limit:,g}: raise it if the target may be asked this, or ask less"
-                yield where, f"would be asked {words} {value:,g}", right
+                right = f"requires.{field} allows {limit:,.9g}: raise it if the target may be asked this, or ask less"
+                yield where, f"would be asked {words} {value:,.9g}", right
         for field, most in (("context_tokens", can.context_tokens), ("output_tokens", can.max_tokens)):
             value = _value(asked, field)
             if most is not None and value is not None and value > most:

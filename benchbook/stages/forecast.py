@@ -1,14 +1,15 @@
 """What a plan would take and cost: estimates before a run, each with what it rests on; never stored as measured.
 
 Duration rests on the newest measured run of the same target name where the history has one, else on an assumed
-two seconds a trial. Cost is an upper bound: every answer as long as `max_tokens` allows, prompts at four
-characters a token; of a team, what its limits let it spend.
+two seconds a trial, or turn of a conversation. Cost is an upper bound: every answer as long as `max_tokens` allows,
+prompts at four characters a token; of a team, what its limits let it spend.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from benchbook.clock import today
 from benchbook.config import PlanSpec
 from benchbook.config.prices import price_notes
 from benchbook.datasets import files, read
-from benchbook.records import Target, Team
+from benchbook.records import PlannedTrial, Target, Team
 from benchbook.runner.demands import Demands, demands, require_met, team_bounds
 from benchbook.runner.plan import Plan, freeze
+from benchbook.schedules import think_ns
 from benchbook.stages import Job
 
 ASSUMED_TRIAL_S = 2.0
@@ -82,7 +84,8 @@ def _target_row(plan: Plan, name: str, asked: Demands, seen: dict[tuple[str, str
     target = plan.targets[name]
     trials = [trial for trial in plan.trials if trial.target == name]
     numbers = Counter(trial.workload for trial in trials)
-    in_all_s = math.fsum(seen.get((name, kind), ASSUMED_TRIAL_S) * number for kind, number in numbers.items())
+    assumed_s = {kind: _assumed_s(plan, trials, kind) for kind in numbers}
+    in_all_s = math.fsum(seen.get((name, kind), assumed_s[kind]) * number for kind, number in numbers.items())
     trial_s = in_all_s / max(1, len(trials))
     known = all((name, kind) in seen for kind in numbers)
     return {
@@ -91,11 +94,22 @@ def _target_row(plan: Plan, name: str, asked: Demands, seen: dict[tuple[str, str
         "model": target.model,
         "streamed": target.stream,
         "trials": len(trials),
-        "duration_s": _duration_s(plan, len(trials), trial_s),
+        "duration_s": _duration_s(plan, trials, trial_s),
         "cost_usd_most": asked.cost_usd,
         "asks": asdict(asked),
-        "basis": "history" if known else f"assumes {ASSUMED_TRIAL_S:g} s a trial",
+        "basis": "history"
+        if known
+        else f"assumes {ASSUMED_TRIAL_S:g} s a {'turn' if 'session' in numbers else 'trial'}",
     }
+
+
+def _assumed_s(plan: Plan, trials: Sequence[PlannedTrial], workload: str) -> float:
+    """How long a trial of the workload is taken to last on average: a conversation by its turns and pauses."""
+    if workload != "session":
+        return ASSUMED_TRIAL_S
+    later = [plan.prompts[one.dataset, one.test_id].rendered.later for one in trials if one.workload == workload]
+    pauses_s = math.fsum(turn.think_s for turns in later for turn in turns)
+    return ASSUMED_TRIAL_S * (1 + sum(map(len, later)) / len(later)) + pauses_s / len(later)
 
 
 def _team_rows(plan: Plan) -> list[dict[str, Any]]:
@@ -123,12 +137,16 @@ def _furthest(plan: Plan, team: Team, target: Target) -> dict[str, Any]:
     }
 
 
-def _duration_s(plan: Plan, trials: int, trial_s: float) -> float:
-    load = plan.load
+def _duration_s(plan: Plan, trials: Sequence[PlannedTrial], trial_s: float) -> float:
+    load, execute = plan.load, plan.spec.execute
     last_ns = max((trial.intended_offset_ns or 0 for trial in plan.trials), default=0)
     if load.slots is None:
         return last_ns / 1e9 + trial_s
-    in_turn_s = math.ceil(trials / load.slots) * (trial_s + plan.spec.execute.delay_s)
+    pause_s = execute.delay_s
+    if execute.think_s is not None:
+        law = execute.think_s.model_dump()
+        pause_s += sum(think_ns(law, trial.seed) for trial in trials) / 1e9 / max(1, len(trials))
+    in_turn_s = math.ceil(len(trials) / load.slots) * (trial_s + pause_s)
     return in_turn_s if load.lasts_s is None else min(in_turn_s, load.lasts_s + trial_s)
 
 

@@ -14,6 +14,8 @@ from benchbook.cli.pipeline import exit_code
 @pytest.mark.parametrize(
     ("status", "failed", "verdict", "required", "code"),
     [
+        ("finished", 0, "DEGRADED: nothing_measured", False, 1),  # of one target among several
+        ("finished", 0, "DEGRADED: too_few_samples", False, 0),
         ("finished", 0, "VALID", True, 0),
         ("finished", 0, "DEGRADED", False, 0),
         ("finished", 0, "DEGRADED", True, 3),
@@ -25,7 +27,9 @@ from benchbook.cli.pipeline import exit_code
 def test_failures_and_interrupts_go_before_the_verdict(
     status: str, failed: int, verdict: str, required: bool, code: int
 ) -> None:
-    run = {"failed": failed, "timed_out": 0, "succeeded": 10, "max_failure_share": 0.05, "verdict": verdict}
+    run = {"failed": failed, "timed_out": 0, "succeeded": 10, "max_failure_share": 0.05}
+    word, _, reason = verdict.partition(": ")
+    run |= {"verdict": word, "reason_codes": [{"code": reason}] if reason else None}
     assert exit_code(status, run, require_valid=required) == code
 
 

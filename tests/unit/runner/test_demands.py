@@ -66,8 +66,13 @@ def test_without_max_tokens_what_depends_on_it_is_unknown() -> None:
         ({"context_tokens": 29}, {}, "would be asked context tokens 30; requires.context_tokens allows 29"),
         ({"output_tokens": 19}, {}, "would be asked output tokens 20; requires.output_tokens allows 19"),
         ({"in_flight": 4}, {}, "would be asked in flight 5; requires.in_flight allows 4"),
+        (
+            {"tokens": 122},
+            {"params": {"max_tokens": 4_000_000}},
+            "would be asked tokens 12,000,063; requires.tokens allows 122",
+        ),
         ({"tokens": 122}, {}, "would be asked tokens 123; requires.tokens allows 122"),
-        ({"cost_usd": 1}, {}, "would be asked cost usd 3.00085; requires.cost_usd allows 1"),
+        ({"cost_usd": 1}, {}, "would be asked cost usd 3.000852; requires.cost_usd allows 1"),
         ({"streaming": True}, {"stream": False}, "asked without streaming; this plan is about streams"),
         ({"streaming": True}, {"provider": "bedrock", "model": "ai21.j2-ultra"}, "ai21.j2-ultra does not stream"),
         (

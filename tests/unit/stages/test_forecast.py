@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -54,6 +55,22 @@ def test_what_decides_the_number_of_trials_is_said(bench: Any, execute: dict[str
 def test_a_pause_between_trials_counts(bench: Any) -> None:
     bench.execute = {"load": {"kind": "closed", "concurrency": 3}, "delay_s": 0.5}
     assert forecast(bench.job())["duration_s"] == pytest.approx(4 * (ASSUMED_TRIAL_S + 0.5))
+
+
+def test_users_who_think_take_as_long_as_they_think(bench: Any) -> None:
+    bench.execute = {"load": {"kind": "closed", "concurrency": 3}, "think_s": {"kind": "constant", "s": 1.5}}
+    assert forecast(bench.job())["duration_s"] == pytest.approx(4 * (ASSUMED_TRIAL_S + 1.5))
+
+
+def test_a_conversation_takes_as_long_as_its_turns_and_pauses(bench: Any) -> None:
+    bench.write()
+    turns = ["Hello.", {"content": "And then?", "think_s": 0.5}, {"content": "Why?", "think_s": 1}]
+    case = {"id": "one", "turns": turns, "config": {"max_tokens": 9}}
+    (bench.folder / "talks.json").write_text(json.dumps({"name": "talks", "test_cases": [case]}))
+    changes = (f"validate.datasets=[{bench.folder / 'talks.json'}]", "execute.workloads=[session]")
+    found = forecast(bench.job(overrides=(*changes, "execute.load={kind: closed, concurrency: 1}")))
+    assert found["duration_s"] == pytest.approx(found["trials"] * (3 * ASSUMED_TRIAL_S + 1.5))
+    assert found["targets"][0]["basis"] == "assumes 2 s a turn"
 
 
 def test_duration_rests_on_what_the_target_took_before(bench: Any) -> None:
