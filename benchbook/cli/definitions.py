@@ -58,17 +58,23 @@ def command(**chosen: Any) -> None:
 
 def _print(run_id: str, rows: Sequence[Row]) -> None:
     from benchbook.cli.output import print_table
-    from benchbook.reports.words import number
 
     tools = list(dict.fromkeys(row["tool"] for row in rows))
     for target in dict.fromkeys(row["target"] for row in rows):
         lines: dict[tuple[str, str], dict[str, str]] = {}
         for row in rows:
             if row["target"] == target:
-                lines.setdefault((row["quantity"], row["statistic"]), {})[row["tool"]] = number(row["value"])
+                lines.setdefault((row["quantity"], row["statistic"]), {})[row["tool"]] = _cell(row)
         shown = [[*key, *(values.get(name, "-") for name in tools)] for key, values in lines.items()]
         print_table(f"\nrun {run_id}, target {target}", ("quantity", "statistic", *tools), shown)
     _print_footing(rows)
+
+
+def _cell(row: Row) -> str:
+    from benchbook.history.definitions import LEAST
+    from benchbook.reports.words import number
+
+    return ("\N{GREATER-THAN OR EQUAL TO} " if row["note"].startswith(LEAST) else "") + number(row["value"])
 
 
 def _print_footing(rows: Sequence[Row]) -> None:

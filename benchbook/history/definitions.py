@@ -26,6 +26,8 @@ from benchbook.wire import sse
 
 OURS = "benchbook"
 SOURCE = "docs/METHODOLOGY.md"
+LEAST = "a lower bound"
+"""How the note of a value begins that is at least so large."""
 FORMULAS: Mapping[str, str] = {
     "first_token_ms": "first content chunk - dispatch on a ready connection",
     "per_token_ms": "(last content chunk - first) / (N_out - 1)",
@@ -111,7 +113,13 @@ def _ours(results: str | Path, run_id: str, slos: Mapping[str, float], confidenc
         yield from _distribution(row["target"], "gap_ms", "chunk_gaps", row)
     for row in of["throughput"]:
         yield _rate(row, "requests_per_s", "trials_per_s", "attempted")
-        yield _rate(row, "output_tokens_per_s", "tokens_per_s", "calls")
+        uncounted = row["calls_without_tokens"]
+        note = (
+            {"note": f"{LEAST}: answers without a token count: {uncounted}"}
+            if uncounted and row["tokens_per_s"]
+            else {}
+        )
+        yield {**_rate(row, "output_tokens_per_s", "tokens_per_s", "calls"), **note}
     for row in of["goodput"]:
         if row["workload"] == "api":
             known = row if slos else {**row, "goodput_per_s": None, "good_share": None}

@@ -131,3 +131,21 @@ def test_the_limits_of_goodput_are_the_plans_own_unless_others_are_given(tmp_pat
 
     assert share() == (0, "ttft_ms <= 40")  # 58 ms
     assert share("--slo", "ttft_ms=60") == (1, "ttft_ms <= 60")
+
+
+def test_answers_without_a_token_count_make_our_token_rate_a_lower_bound(tmp_path: Path) -> None:
+    stored = _stored()
+    second = {"trial_id": "t0002", "call_id": "t0002-1", "tokens_out": None}
+    stored.rows["trials"].append(trial_row("r1", 2, started_ns=0, ended_ns=110 * MS))
+    stored.rows["calls"].append({**stored.rows["calls"][0], **second})
+    results = str(stored.write(tmp_path))
+    rows = [r for r in definitions(results, "r1") if r["quantity"] == "output_tokens_per_s"]
+    assert {r["tool"]: r["value"] is not None for r in rows} == {
+        **dict.fromkeys(("benchbook", "guidellm"), True),
+        **dict.fromkeys(("aiperf", "vllm", "llmeter", "inference-perf"), False),
+    }
+    assert rows[0]["note"] == "a lower bound: answers without a token count: 1"
+    (tmp_path / "journal" / "r1").mkdir(parents=True)
+    table = CliRunner().invoke(command, ["r1", "--results", results], catch_exceptions=False).stdout
+    line = next(line for line in table.splitlines() if line.startswith("output_tokens_per_s"))
+    assert "\N{GREATER-THAN OR EQUAL TO} 18.2" in line  # 2 tokens in 0.11 s
