@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from benchbook.config import CASSETTE, SIMULATOR
 from benchbook.errors import PlanError, UserError
 from benchbook.stages import DEFAULT_PLAN, DEFAULT_RESULTS, PROFILES, Job
 
@@ -144,6 +143,8 @@ def _document(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 def _target(text: str, params: Mapping[str, Any], region: str | None) -> dict[str, Any]:
     """`openai:gpt-4o-mini@http://host/v1` as a target; its name is the text before the address."""
+    from benchbook.config import CASSETTE, SIMULATOR
+
     rest, at, address = text.partition("@http")
     base_url = at[1:] + address if at else None
     if rest.endswith("@" + SIMULATOR):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchbook.cli.live import View, live_view
 from benchbook.cli.output import note, print_json, tell
 from benchbook.clock import today
-from benchbook.config import PlanSpec
 from benchbook.errors import EXIT_DONE, EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_NOT_VALID, UserError
 from benchbook.stages import Executed, Job
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    from benchbook.config import PlanSpec
 
 RUN_FIELDS = ("run_id", "verdict", "reasons", "planned", "succeeded", "failed", "timed_out", "skipped", "not_started")
 """What `run --json` prints, and `results`."""
@@ -41,7 +46,7 @@ class Manner:
 
 def run_job(job: Job, manner: Manner) -> int:
     """Run the whole pipeline for `job`, present the run, and return the exit code."""
-    from benchbook.stages.execute import interrupts_handed_on
+    from benchbook.stages.execute import interrupts_handed_on, measuring_process
 
     quiet = manner.silent
     if manner.otel:
@@ -52,12 +57,13 @@ def run_job(job: Job, manner: Manner) -> int:
         from benchbook.reports.prometheus import address_of
 
         address_of(manner.metrics)
-    spec = job.spec()  # a bad plan, or no such run, is refused before anything is started
-    if not (job.resume or quiet):
-        _show_plan(job, spec)
-    with interrupts_handed_on() as came, _watched(manner, came) as view:
-        way = _through_flow if manner.flow else _bare
-        executed = way(job, view, quiet=quiet)
+    with nullcontext() if manner.flow else measuring_process() as begun:  # it loads while the plan is read
+        spec = job.spec()  # a bad plan, or no such run, is refused before anything is sent
+        if not (job.resume or quiet):
+            _show_plan(job, spec)
+        with interrupts_handed_on() as came, _watched(manner, came) as view:
+            way = _through_flow if begun is None else partial(_bare, begun)
+            executed = way(job, view, quiet=quiet)
     code = present(job, executed, manner)
     if manner.otel:
         sent_after(job, executed.run_id, manner)
@@ -132,17 +138,20 @@ def _through_flow(job: Job, view: View, *, quiet: bool) -> Executed:
     return run_flow(job, view, (lambda _line: None) if quiet else _say, view.on_stored)
 
 
-def _bare(job: Job, view: View, *, quiet: bool) -> Executed:
-    """The five stages one after the other, without Prefect."""
-    from benchbook.stages.aggregate import aggregate
+def _bare(begun: Popen[bytes], job: Job, view: View, *, quiet: bool) -> Executed:
+    """The five stages one after the other, without Prefect; each is loaded when its turn has come."""
     from benchbook.stages.execute import execute_apart
-    from benchbook.stages.report import report
-    from benchbook.stages.store import store
-    from benchbook.stages.validate import validate
 
     if not job.resume:
+        from benchbook.stages.validate import validate
+
         _notes(validate(job).notes, quiet=quiet)
-    executed = execute_apart(job, view)
+    executed = execute_apart(job, view, begun)
+
+    from benchbook.stages.aggregate import aggregate
+    from benchbook.stages.report import report
+    from benchbook.stages.store import store
+
     _notes(store(job, executed.run_id, view.on_stored).damaged, quiet=quiet)
     aggregate(job)
     report(job, executed.run_id)

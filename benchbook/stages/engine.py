@@ -1,5 +1,6 @@
 """The measuring process: reads a job from stdin, measures, and talks in JSON lines on stdout.
 
+It may be begun before there is a job: it loads what any job needs, sends nothing, and ends if none comes.
 Lines: `{"kind": "ready" | "progress" | "done" | "error", "body": ...}`. From `ready` on it takes an interrupt: before
 the load starts it ends at once, with EXIT_INTERRUPTED and without a word; under load it stops gracefully. When its
 stdin ends, its parent is gone, and it goes too: finished trials are in the journal, `--resume` does the rest.
@@ -25,9 +26,13 @@ EXIT_ORPHANED = 137
 
 
 def main() -> None:
-    """Measure the one job that stdin gives."""
+    """Measure the one job that stdin gives, if it gives one."""
     startup.begin()
-    job = job_from(orjson.loads(sys.stdin.buffer.readline()))
+    _load()
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return
+    job = job_from(orjson.loads(line))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _say("ready", {})
@@ -38,6 +43,13 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     _say("done", asdict(outcome))
+
+
+def _load() -> None:
+    """What every job needs, before one is there."""
+    import benchbook.config
+    import benchbook.runner.demands
+    import benchbook.runner.session  # noqa: F401
 
 
 def _say(kind: str, body: Mapping[str, Any]) -> None:

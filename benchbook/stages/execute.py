@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,12 +90,9 @@ def _profiled(job: Job) -> AbstractContextManager[Profile | None]:
     return profiling(job.profile)
 
 
-def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
-    """`execute` in a child process; blocks until it ends. The child goes down with this process.
-
-    Interrupts: the child is in a session of its own; `interrupt_children` hands a Ctrl-C on to it once it is ready.
-    Raises KeyboardInterrupt where that ended it before its load.
-    """
+@contextmanager
+def measuring_process() -> Iterator[subprocess.Popen[bytes]]:
+    """The measuring process, begun: it loads what any job needs and waits for one. It ends with this block."""
     child = subprocess.Popen(
         [sys.executable, "-m", "benchbook.stages.engine"],
         stdin=subprocess.PIPE,
@@ -103,21 +100,35 @@ def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
         start_new_session=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
-    assert child.stdin is not None  # noqa: S101 - for the type checker
-    _CHILDREN[child.pid] = _STARTING
     try:
-        child.stdin.write(orjson.dumps(job.fields()) + b"\n")
-        child.stdin.flush()
-        outcome = _follow(child, on_progress)
-        child.wait()
+        yield child
     finally:
-        _CHILDREN.pop(child.pid, None)
-        child.stdin.close()
-        if child.stdout is not None:
-            child.stdout.close()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
         if child.poll() is None:
             child.terminate()
             child.wait()
+
+
+def execute_apart(
+    job: Job, on_progress: OnProgress | None = None, begun: subprocess.Popen[bytes] | None = None
+) -> Executed:
+    """`execute` in a child process; blocks until it ends. The child goes down with this process.
+
+    begun: a `measuring_process` that waits for its job, if there is one. Interrupts: the child is in a session of its
+    own; `interrupt_children` hands a Ctrl-C on to it once it is ready. Raises KeyboardInterrupt where that ended it
+    before its load.
+    """
+    with measuring_process() if begun is None else nullcontext(begun) as child:
+        _CHILDREN[child.pid] = _STARTING
+        try:
+            _hand_over(job, child)
+            outcome = _follow(child, on_progress)
+            child.wait()
+        finally:
+            _CHILDREN.pop(child.pid, None)
     if outcome is None and child.returncode in (EXIT_INTERRUPTED, -signal.SIGINT):
         raise KeyboardInterrupt
     if outcome is None:
@@ -126,6 +137,14 @@ def execute_apart(job: Job, on_progress: OnProgress | None = None) -> Executed:
             "finished trials are in the journal: see `benchbook runs`, then --resume"
         )
     return outcome
+
+
+def _hand_over(job: Job, child: subprocess.Popen[bytes]) -> None:
+    """Give the child its job; one that has died by now takes none, and is told by its end."""
+    assert child.stdin is not None  # noqa: S101 - for the type checker
+    with suppress(BrokenPipeError):
+        child.stdin.write(orjson.dumps(job.fields()) + b"\n")
+        child.stdin.flush()
 
 
 _STARTING, _CALLED_OFF, _READY = range(3)

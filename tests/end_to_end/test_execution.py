@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 import pytest
 
-from benchbook.errors import BusyError, PlanError, UserError
+from benchbook.errors import BenchbookError, BusyError, PlanError, UserError
 from benchbook.records import Trial
 from benchbook.results import journal
-from benchbook.stages.execute import execute, execute_apart
+from benchbook.stages.execute import execute, execute_apart, measuring_process
 
 SLOW = {"ttft_ms": 60, "token_ms": 4}
 
@@ -267,6 +267,34 @@ def test_apart_is_the_same_measurement_with_progress(bench: Any) -> None:
     done = execute_apart(bench.job(), lambda fields: seen.append(dict(fields)))
     assert (done.status, done.measured, done.progress["succeeded"]) == ("finished", True, 12)
     assert seen[-1]["done"] == seen[-1]["planned"] == 12
+
+
+def test_an_engine_that_was_begun_takes_the_job_when_it_comes(bench: Any) -> None:
+    with measuring_process() as begun:
+        job = bench.job()
+        assert execute_apart(job, begun=begun).progress["succeeded"] == 12
+    assert begun.returncode == 0
+
+
+def test_an_engine_without_a_job_says_nothing_and_ends(bench: Any) -> None:
+    with measuring_process() as begun:
+        assert begun.stdin is not None
+        assert begun.stdout is not None
+        begun.stdin.close()
+        assert begun.stdout.read() == b""
+        assert begun.wait() == 0
+    with pytest.raises(KeyboardInterrupt), measuring_process() as begun:
+        raise KeyboardInterrupt
+    assert begun.poll() is not None
+    assert bench.run_ids() == []
+
+
+def test_an_engine_that_died_before_its_job_is_told(bench: Any) -> None:
+    with measuring_process() as begun:
+        begun.kill()
+        begun.wait()
+        with pytest.raises(BenchbookError, match="ended with code -9"):
+            execute_apart(bench.job(), begun=begun)
 
 
 def test_errors_of_the_engine_come_back_as_themselves(bench: Any) -> None:
