@@ -83,7 +83,8 @@ def _facts(row: Row) -> list[tuple[str, str]]:
     if row["attribution"]:
         facts.append(("changed", row["attribution"]["words"]))
     facts.append(("sure", _sure(row)))
-    facts.append(("repeat", row["repeat"]))
+    if row["repeat"]:
+        facts.append(("repeat", row["repeat"]))
     return facts
 
 

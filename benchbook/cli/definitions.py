@@ -41,9 +41,9 @@ def command(**chosen: Any) -> None:
     from benchbook.cli.output import print_csv, print_json
     from benchbook.history.definitions import definitions
     from benchbook.reports.gather import own_limits
-    from benchbook.results import journal
+    from benchbook.results.runs import find_stored
 
-    run_id = journal.find_run(Path(chosen["results"]), chosen["run"])
+    run_id = find_stored(Path(chosen["results"]), chosen["run"])
     slos = limits(chosen["slos"]) or own_limits(chosen["results"], run_id)
     rows = definitions(chosen["results"], run_id, slos=slos)
     if chosen["as_json"] or chosen["form"] == "json":

@@ -48,11 +48,11 @@ def _as_table(chosen: Mapping[str, Any]) -> None:
     from benchbook.errors import UserError
     from benchbook.reports.export import FORMATS
     from benchbook.reports.export import chosen as choose
-    from benchbook.results import journal
+    from benchbook.results.runs import find_stored
     from benchbook.results.store import read_table
 
     results = Path(chosen["results"])
-    run_id = journal.find_run(results, chosen["run"])
+    run_id = find_stored(results, chosen["run"])
     table, damaged = read_table(results, chosen["table"], [run_id])
     if damaged:
         raise UserError(str(damaged[0]), "can't be read", "benchbook stage store makes it anew from the journal")

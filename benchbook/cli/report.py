@@ -59,9 +59,9 @@ def command(**chosen: Any) -> None:
 def _of_run(chosen: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
     """The page's file and the figures by name; drawn anew only if they are wanted as files."""
     from benchbook.reports.pages.files import of_run, run_figures, run_page
-    from benchbook.results.runs import find_run
+    from benchbook.results.runs import find_stored
 
-    run_id = find_run(Path(chosen["results"]), (*chosen["asked"], "latest")[0])
+    run_id = find_stored(Path(chosen["results"]), (*chosen["asked"], "latest")[0])
     shown = of_run(chosen["results"], run_id)
     page = run_page(chosen["results"], shown, Path(chosen["out"]) if chosen["out"] else None)
     return page, run_figures(shown) if chosen["plots"] else {}

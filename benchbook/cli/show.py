@@ -56,9 +56,9 @@ def command(**chosen: Any) -> None:
     from benchbook.cli.output import print_json, print_table
     from benchbook.reports.console import print_view
     from benchbook.reports.gather import gather
-    from benchbook.results import journal
+    from benchbook.results.runs import find_stored
 
-    run_id = journal.find_run(Path(chosen["results"]), chosen["run"])
+    run_id = find_stored(Path(chosen["results"]), chosen["run"])
     if chosen["trial"]:
         _show_trial(run_id, chosen)
         return

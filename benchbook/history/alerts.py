@@ -174,7 +174,7 @@ class _Asides:
     def __init__(self, results: Path) -> None:
         self._results = results
         self._realised: dict[tuple[str, str], Row | None] = {}
-        self._repeats: dict[str, str] = {}
+        self._repeats: dict[str, str | None] = {}
         rows = select(results, "select distinct workload_hash from runs where sweep_axis = 'aa'")
         self._known = {row["workload_hash"] for row in rows}
 
@@ -186,29 +186,34 @@ class _Asides:
             self._realised[key] = realised(self._results, *key) if known else None
         return self._realised[key]
 
-    def repeat(self, run_id: str) -> str:
-        """The command that would measure the plan of this run once more."""
+    def repeat(self, run_id: str) -> str | None:
+        """The command that would measure the plan of this run once more; None where its stored plan does not say."""
         if run_id not in self._repeats:
             self._repeats[run_id] = self._repeat(run_id)
         return self._repeats[run_id]
 
-    def _repeat(self, run_id: str) -> str:
+    def _repeat(self, run_id: str) -> str | None:
         rows = select(self._results, "select plan from runs", runs=(run_id,))
         frozen = json.loads(rows[0]["plan"] or "{}") if rows else {}
-        words = ["benchbook", "run", *_plan_words(frozen)]
+        asked = _plan_words(frozen)
+        if asked is None:
+            return None
+        words = ["benchbook", "run", *asked]
         if self._results != Path("results"):
             words += ["--results", str(self._results)]
         return shlex.join(words)
 
 
-def _plan_words(frozen: Mapping[str, Any]) -> list[str]:
-    """`--plan FILE`; of a plan from the command line, its targets and datasets."""
+def _plan_words(frozen: Mapping[str, Any]) -> list[str] | None:
+    """`--plan FILE`; of a plan from the command line, its targets and datasets. None where these are not all known."""
     source = frozen.get("source")
     if source and source != "command line":
         return [] if source == "params.yaml" else ["--plan", str(source)]
     sections = frozen.get("sections", {})
     words: list[str] = []
     for one in sections.get("execute", {}).get("targets", []):
+        if not one.get("provider") or not one.get("model"):
+            return None
         address = f"@{one['base_url']}" if one.get("base_url") else ""
         words += ["--target", f"{one['provider']}:{one['model']}{address}"]
     for name in sections.get("validate", {}).get("datasets", []):

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchbook.errors import UserError
 from benchbook.history.questions import select
 from benchbook.results.baselines import ARCHIVE, Baseline, standing, write
-from benchbook.results.runs import find_run
+from benchbook.results.runs import find_run, not_stored
 
 _HELD = "select distinct target from trials"
 
@@ -32,7 +32,7 @@ def put(results: str | Path, action: str, named: tuple[str, str], run: str, at: 
 def _fit(results: Path, run_id: str, target: str) -> str:
     rows = select(results, "select status, verdict from runs", runs=(run_id,))
     if not rows:
-        raise UserError(run_id, "is in the journal and not in the tables", "`benchbook stage store` stores it")
+        raise not_stored(results, run_id)
     held = sorted(row["target"] for row in select(results, _HELD, runs=(run_id,)))
     if target not in held:
         raise UserError(target, f"was not asked in run {run_id}", f"one of {', '.join(held)}")

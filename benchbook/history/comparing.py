@@ -270,9 +270,10 @@ def _there(values: Values, pair: _Pair, metric: str) -> bool:
 def _effect(values: Values, outside: _Outside, pair: _Pair, of: tuple[str, str], rules: Rules) -> Effect:
     metric, what = of
     sides = [[values.run(run_id, where, metric, pair.prompts) for run_id in runs] for runs, where in pair.sides]
-    for name, side in zip("AB", sides, strict=True):
+    for name, side, (runs, where) in zip("AB", sides, pair.sides, strict=True):
         if not any(side):
-            return Effect(0, 0, 0, refused=f"{name} has no value of it")
+            dead = values.share_failed(runs, where) == 1
+            return Effect(0, 0, 0, refused=f"no trial of {name} succeeded" if dead else f"{name} has no value of it")
     return effect(what, sides[0], sides[1], outside.known(pair, metric, what, rules))
 
 
@@ -293,7 +294,9 @@ def _row(
     pair, metric, what, found = draft
     higher = METRIC_DIRECTION[metric] == "higher"
     margin, fewer = rules.margins.of(what), min(len(pair.runs_a), len(pair.runs_b))
-    question = Question(margin, higher, fewer, rules.confidence, pair.alike, pair.barred)
+    dead = all(values.share_failed(runs, where) == 1 for runs, where in pair.sides)
+    barred = "no trial of either side succeeded: more runs would tell nothing" if dead else pair.barred
+    question = Question(margin, higher, fewer, rules.confidence, pair.alike, barred)
     judged = judge(found, p_adjusted, question)
     spread = found.spread
     return {

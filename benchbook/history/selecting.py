@@ -23,7 +23,7 @@ from typing import Any
 from benchbook.errors import UnknownRunError, UserError
 from benchbook.history.questions import select
 from benchbook.results.baselines import standing
-from benchbook.results.runs import find_run
+from benchbook.results.runs import find_run, not_stored
 
 Row = Mapping[str, Any]
 Rule = Callable[[Row], bool]
@@ -115,7 +115,7 @@ def _named(results: Path, word: str, stored: Mapping[str, Row]) -> list[str]:
             raise
         return found
     if run_id not in stored:
-        raise UnknownRunError(run_id, "is in the journal and not in the tables", "`benchbook stage store` stores it")
+        raise not_stored(results, run_id)
     return [run_id]
 
 

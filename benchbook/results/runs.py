@@ -63,6 +63,21 @@ def find_run(results: Path, text: str) -> str:
     raise UnknownRunError(text, "no such run", f"nearest: {_some(nearest)}; `benchbook runs` lists all")
 
 
+def find_stored(results: Path, text: str) -> str:
+    """As `find_run`, of a run that is in the tables. Raises UnknownRunError with the command that stores it."""
+    run_id = find_run(results, text)
+    if run_id not in stored_runs(results):
+        raise not_stored(results, run_id)
+    return run_id
+
+
+def not_stored(results: Path, run_id: str) -> UnknownRunError:
+    """What is wrong with a run that is in the journal alone, and what stores it."""
+    where = "" if results == Path("results") else f" --results {results}"
+    right = f"`benchbook stage store{where}` stores it"
+    return UnknownRunError(run_id, "is in the journal and not in the tables", right)
+
+
 def _nth_latest(known: list[str], text: str, back: int) -> str:
     if back >= len(known):
         raise UnknownRunError(text, f"there are only {len(known)} runs", f"the oldest is {known[0]}")

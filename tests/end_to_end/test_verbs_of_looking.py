@@ -132,6 +132,15 @@ def test_history_merges_another_machines_runs(cli: Cli, pair: Any, bench: Any) -
     assert sorted([mine, *pair.run_ids()]) == bench.run_ids()
     again = cli("history", "merge", pair.results, "--results", bench.results)
     assert again.out == "0 runs added, 3 were here already\n"
+    for words in (
+        ("show", mine),
+        ("show", mine, "--trial", "x"),
+        ("report", mine),
+        ("export", mine),
+        ("definitions", mine),
+    ):
+        done = cli(*words, "--results", bench.results)
+        refused(done, mine, "not in the tables", f"`benchbook stage store --results {bench.results}` stores it")
     store(bench.job())
     assert len(cli("runs", "--results", bench.results, "--json").json) == 4
 

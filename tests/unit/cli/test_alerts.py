@@ -172,6 +172,9 @@ def test_how_a_run_is_repeated() -> None:
     assert _plan_words({"source": "p.yaml"}) == ["--plan", "p.yaml"]
     words = _plan_words({"source": "command line", "sections": sections})
     assert words == ["--target", "openai:m@http://h/v1", "--dataset", "d.json"]
+    for missing in ("provider", "model"):
+        sections["execute"]["targets"] = [target, {name: value for name, value in target.items() if name != missing}]
+        assert _plan_words({"source": "command line", "sections": sections}) is None
 
 
 def test_what_is_known_of_false_alarms_is_said() -> None:

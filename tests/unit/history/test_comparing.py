@@ -226,11 +226,28 @@ def test_all_failures_on_one_side(tmp_path: Path) -> None:
     stored.rows["trials"] += [trial_row("dead", i, test_id=f"c{i % 8}", status="failure") for i in range(64)]
     found = compared(stored.write(tmp_path), "r3", "dead")
     ttft, failures = row_of(found.rows, "ttft_ms"), row_of(found.rows, "failure_share", "failures")
-    assert (ttft["verdict"], ttft["why"], ttft["n_b"]) == (CANNOT_TELL, "B has no value of it", 0)
+    assert (ttft["verdict"], ttft["why"], ttft["n_b"]) == (CANNOT_TELL, "no trial of B succeeded", 0)
     assert (failures["verdict"], failures["difference"], failures["spread"]["sd"]) == (WORSE, 1, 0)
     assert found.exit_code == EXIT_REGRESSION
     nothing = compared(tmp_path, "dead", "r3", gate=("failure_share",))
     assert nothing.exit_code == EXIT_DONE
+
+
+def test_where_every_call_failed_on_both_sides_no_run_would_tell_more(tmp_path: Path) -> None:
+    stored = Stored()
+    for run_id in ("a", "b"):
+        stored.rows["runs"].append(run_row(run_id))
+        stored.rows["trials"] += [trial_row(run_id, i, test_id=f"c{i % 8}", status="failure") for i in range(64)]
+    found = compared(stored.write(tmp_path), "a", "b")
+    (row,) = found.rows
+    assert (row["metric"], row["verdict"], row["more_runs"], row["difference"]) == (
+        "failure_share",
+        CANNOT_TELL,
+        None,
+        0,
+    )
+    assert row["why"] == "no trial of either side succeeded: more runs would tell nothing"
+    assert found.exit_code == EXIT_CANNOT_TELL
 
 
 def test_agents_are_compared_by_wall_time_and_its_parts(tmp_path: Path) -> None:
