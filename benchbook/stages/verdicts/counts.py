@@ -58,6 +58,10 @@ def _of_targets(evidence: Evidence, max_failure_share: float) -> Iterator[Reason
 
 
 def _of_check(check: Check) -> Reason:
-    said = f"check {check.name} on {check.subject} failed ({check.unexpected} of {check.observed})"
+    said = (
+        f"{check.unexpected} of {check.observed} calls of a cold plan were answered from the provider's cache"
+        if check.name == "cache_contamination"
+        else f"check {check.name} on {check.subject} failed ({check.unexpected} of {check.observed})"
+    )
     severity = INVALID if check.severity == "critical" else DEGRADED
     return Reason(_CODE_OF_CHECK.get(check.name, "check_failed"), said, check.unexpected, 0, severity=severity)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from benchbook.config import StoreSection, VerdictSpec
+from benchbook.history.questions import questions
 from benchbook.records import Check
+from benchbook.results.schemas import RUNS
 from benchbook.stages.verdicts import CODES, Asked, Counts, Evidence, Loads, verdict
 from tests.unit.stages.verdicts.evidence import EMPTY, GOOD, at_ns, calls, codes, judged, trials
 
@@ -33,7 +35,7 @@ def check(*, success: bool = False, severity: str = "critical", name: str = "lat
             0.05,
             "DEGRADED",
             "cache_contamination",
-            "3 of 10",
+            "3 of 10 calls of a cold plan were answered from the provider's cache",
         ),
         (Counts(10, 9, 1, 0, 0), [], 0.05, "DEGRADED", "too_many_failures", "1 of 10 attempted"),
         (Counts(10, 9, 1, 0, 0), [], 0.10, "VALID", None, ""),
@@ -139,3 +141,12 @@ def test_no_row_is_visited_in_python() -> None:
         assert codes(replace(large(size), asked=watched)) == []
         seen.append(len(asked))
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_where_a_reason_sends_its_reader_there_is_something_to_see(code: str) -> None:
+    look = CODES[code].look
+    if look.startswith("benchbook history "):
+        assert look.removeprefix("benchbook history ") in set(questions()) - {"verdicts"}
+    elif look.startswith("runs."):
+        assert [name for name in RUNS.names if name.startswith(look.removeprefix("runs.").rstrip("*"))]
