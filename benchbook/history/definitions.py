@@ -171,14 +171,14 @@ def _batches(found: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _of_target(rows: Iterator[Row], slos: Mapping[str, float]) -> Observed:
-    requests, offsets = [], set()
+    requests, stretches = [], set()
     for _, part in groupby(rows, key=lambda row: (row["offset_ns"], row["trial_id"])):
         attempts = list(part)
         offset_ns = attempts[0]["offset_ns"]
-        offsets.add(offset_ns)
+        stretches.add((offset_ns, attempts[0]["block"], attempts[0]["block_place"]))
         stamps = (attempts[0]["started_ns"] + offset_ns, attempts[0]["ended_ns"] + offset_ns)
         requests.append(Request(*stamps, tuple(_attempts(attempts))))
-    return Observed(tuple(requests), slos, sessions=len(offsets))
+    return Observed(tuple(requests), slos, sessions=len(stretches))
 
 
 def _attempts(rows: Sequence[Row]) -> Iterator[Attempt]:

@@ -3,6 +3,7 @@
 -- The body and its pieces only where somebody may count something in it that is no content chunk: OpenAI streams.
 select
     t.target, t.trial_id, coalesce(t.wall_offset_ns, 0) as offset_ns, t.started_ns, t.ended_ns,
+    t.block, t.block_place,
     c.sent_ns, c.taken_up_ns, c.closed_ns, c.last_byte_ns, c.connect_ms, c.error_kind is not null as failed, c.streamed,
     c.chunk_offsets_us, c.chunk_kinds, c.tokens_out, c.tokens_reasoning,
     case when t.provider = 'openai' and c.streamed and c.error_kind is null then r.body end as body,

@@ -76,7 +76,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The measured requests of one target, by start, and the limits that a good one meets (our metrics' names)."""
+    """The measured requests of one target, by start, and the limits that a good one meets (our metrics' names).
+
+    sessions: stretches in which the target was asked without a break: one, unless the run was resumed or took turns.
+    """
 
     requests: tuple[Request, ...]
     slos: Mapping[str, float] = field(default_factory=dict)
@@ -100,6 +103,7 @@ class Figure:
 
 
 Statistic = Callable[[list[float]], float]
+_STRETCHES = "the run was resumed, or its targets took turns; a tool has one window"
 
 
 def distribution(
@@ -115,9 +119,9 @@ def distribution(
 
 
 def rate(quantity: str, name: str, amount: float | None, window: Window, note: str = "") -> Figure:
-    """An amount per second of a window; null for a run in several sessions, which no tool can have."""
+    """An amount per second of a window; null for a run in several stretches, which no tool can have."""
     if window.sessions > 1:
-        return Figure(quantity, "rate", name, None, window.requests, "the run was resumed; a tool has one window")
+        return Figure(quantity, "rate", name, None, window.requests, _STRETCHES)
     if amount is None or window.ns <= 0:
         return Figure(quantity, "rate", name, None, window.requests, note or "no window")
     return Figure(quantity, "rate", name, amount / (window.ns / 1e9), window.requests, note)

@@ -149,3 +149,16 @@ def test_answers_without_a_token_count_make_our_token_rate_a_lower_bound(tmp_pat
     table = CliRunner().invoke(command, ["r1", "--results", results], catch_exceptions=False).stdout
     line = next(line for line in table.splitlines() if line.startswith("output_tokens_per_s"))
     assert "\N{GREATER-THAN OR EQUAL TO} 18.2" in line  # 2 tokens in 0.11 s
+
+
+def test_a_target_that_took_turns_has_no_rate_of_a_tool(tmp_path: Path) -> None:
+    stored = _stored()
+    for place in (0, 3):
+        trial = trial_row("r1", 2 + place, started_ns=0, ended_ns=110 * MS, block=0, block_place=place)
+        stored.rows["trials"].append(trial)
+        own = {"trial_id": trial["trial_id"], "call_id": f"{trial['trial_id']}-1"}
+        stored.rows["calls"].append({**stored.rows["calls"][0], **own})
+    del stored.rows["trials"][0]
+    rates = [r for r in definitions(stored.write(tmp_path), "r1") if r["statistic"] == "rate"]
+    assert {r["tool"] for r in rates if r["value"] is not None} == {"benchbook"}
+    assert all("took turns" in r["note"] for r in rates if r["tool"] != "benchbook")
