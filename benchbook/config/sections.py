@@ -156,6 +156,8 @@ class ExecuteSection(Section):
             raise ValueError(f"think_s goes with a closed loop: a {self.load.kind} load starts by its schedule")
         if self.max_in_flight is not None and not is_open(self.load):
             raise ValueError("max_in_flight goes with an open loop: a closed one has its concurrency")
+        if self.on_full == "drop" and self.max_in_flight is None:
+            raise ValueError("on_full: drop goes with max_in_flight, the cap that can be full")
         if self.trials is not None and self.counts_itself:
             raise ValueError(f"trials goes without a {self.load.kind} load, whose rate and duration say how many")
         return self

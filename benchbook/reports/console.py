@@ -41,7 +41,8 @@ def print_view(results: str, view: RunView) -> None:
     """Print a run that was gathered already."""
     run = view.run
     ended = _ENDED.get(run["status"], "") if run["not_started"] else ""
-    show_words((f"run {run['run_id']}  {counts(run)}{ended}  in {seconds(run['wall_s'])}", "bold"))
+    took = f"  in {seconds(run['wall_s'])}" if run["wall_s"] is not None else ""
+    show_words((f"run {run['run_id']}  {counts(run)}{ended}{took}", "bold"))
     show_lines([[("", "")]])
     if view.plain:
         _comparison(view)

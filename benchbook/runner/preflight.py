@@ -120,7 +120,7 @@ async def _unavailable(target: Target, provider: Provider, transport: Transport)
     ids = {model.id for model in offered}
     if not ids or offers(target, ids):
         return None
-    return f"the provider does not offer {target.model} ({len(ids)} models are listed)"
+    return f"the provider does not offer {target.model} (models listed: {len(ids)})"
 
 
 def offers(target: Target, ids: Iterable[str]) -> bool:

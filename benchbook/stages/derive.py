@@ -74,7 +74,7 @@ def batches(found: Source, size: int = BATCH) -> Iterator[tuple[int, Mapping[str
         finished = [(facts.of(segment, entry), entry) for segment, entry in batch if isinstance(entry, Trial)]
         made = _batch_rows(found, finished)
         made["events"] = [
-            rows.event_row(found.run.run_id, segment.start.get("wall_offset_ns"), entry)
+            rows.event_row(found.run.run_id, facts.offsets_ns[segment.number], entry)
             for segment, entry in batch
             if isinstance(entry, Event)
         ]
@@ -106,11 +106,28 @@ def _batch_rows(found: Source, batch: Sequence[tuple[RowFacts, Trial]]) -> dict[
     return made
 
 
+def offsets_ns(sessions: Sequence[Sequence[Segment]]) -> dict[int, int | None]:
+    """The offset to wall time of each segment, by its number: one for all of a session and no other session's.
+
+    Rows tell sessions apart by it, and on a host whose clock is not slewed two may have measured the same: the later
+    one's is raised by a nanosecond then, far below what an offset is good for.
+    """
+    found: dict[int, int | None] = {}
+    for session in sessions:
+        known = [one.start["wall_offset_ns"] for one in session if one.start.get("wall_offset_ns") is not None]
+        offset = known[0] if known else None
+        while offset is not None and offset in found.values():
+            offset += 1
+        found |= {one.number: offset for one in session}
+    return found
+
+
 class _Facts:
     """What a trial's rows say and its record does not; the same for many trials."""
 
     def __init__(self, found: Source) -> None:
         self._found = found
+        self.offsets_ns = offsets_ns(found.run.sessions)
         self._known: dict[tuple[int, str, str, str], RowFacts] = {}
 
     def of(self, segment: Segment, trial: Trial) -> RowFacts:
@@ -125,7 +142,7 @@ class _Facts:
         _, prompt_tokens, reference_chars = self._found.cases.get((planned.dataset, planned.test_id), _UNKNOWN)
         return RowFacts(
             run_id=self._found.run.run_id,
-            wall_offset_ns=segment.start.get("wall_offset_ns"),
+            wall_offset_ns=self.offsets_ns[segment.number],
             provider=target.provider,
             model=target.model,
             streamed=target.stream,

@@ -79,6 +79,7 @@ def test_a_wrong_load_is_one_clear_line(load: dict[str, Any], words: str) -> Non
         ({"think_s": {"kind": "uniform", "from_s": 2, "to_s": 1}}, "to_s is less than from_s"),
         ({"think_s": 1, "load": {"kind": "constant", "rate": 1}}, "think_s goes with a closed loop"),
         ({"max_in_flight": 3}, "max_in_flight goes with an open loop"),
+        ({"on_full": "drop", "load": {"kind": "constant", "rate": 1}}, "on_full: drop goes with max_in_flight"),
         ({"on_full": "panic", "load": {"kind": "constant", "rate": 1}}, "execute.on_full"),
         ({"trials": 9, "load": {"kind": "soak", "rate": 1, "duration_s": 9}}, "trials goes without a soak load"),
     ],

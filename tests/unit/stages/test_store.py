@@ -29,7 +29,7 @@ from benchbook.results.store import read_table
 from benchbook.runner.plan import Plan, freeze
 from benchbook.scoring import judge
 from benchbook.stages import Job
-from benchbook.stages.derive import BATCH, DERIVED, batches, source
+from benchbook.stages.derive import BATCH, DERIVED, batches, offsets_ns, source
 from benchbook.stages.store import store
 
 RUN = "20261121T081502Z-3f9a07"
@@ -261,3 +261,18 @@ def test_a_kill_leaves_the_old_partition_or_none(bench: Any, plan: Plan, *, befo
     store(replace(job))
     assert read_table(bench.results, "runs")[0].num_rows == 1
     assert not [name for name in digests(bench.results) if Path(name).name.startswith(".")]
+
+
+def test_two_sessions_whose_clocks_agree_to_the_nanosecond_stay_two() -> None:
+    """On a host whose clock is not slewed they may: the pause between them would be measured time."""
+
+    def session(first: int, *offsets: int | None) -> list[journal.Segment]:
+        return [
+            journal.Segment(
+                first + n, Path(), {} if offset is None else {"wall_offset_ns": offset, "session": first}, None
+            )
+            for n, offset in enumerate(offsets)
+        ]
+
+    sessions = [session(0, 700, 700), session(2, 700), session(3, 701), session(4, None), session(5, 900, 903)]
+    assert offsets_ns(sessions) == {0: 700, 1: 700, 2: 701, 3: 702, 4: None, 5: 900, 6: 900}
