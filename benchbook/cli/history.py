@@ -157,6 +157,7 @@ def _merge(chosen: dict[str, Any]) -> None:
     from benchbook.cli.output import note
     from benchbook.errors import UserError
     from benchbook.results.merge import merge
+    from benchbook.results.paths import as_option
 
     if not chosen["folder"]:
         raise UserError("benchbook history merge", "needs a folder", "name another machine's results folder")
@@ -165,5 +166,5 @@ def _merge(chosen: dict[str, Any]) -> None:
     for line in (*merged.conflicts, *merged.damaged):
         note(f"not merged: {line}")
     if merged.added:
-        where = "" if chosen["results"] == "results" else f" --results {chosen['results']}"
+        where = as_option(chosen["results"])
         note(f"next: benchbook stage store{where} && benchbook stage aggregate{where} (or dvc repro)")

@@ -94,6 +94,11 @@ def loadless_plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with((plan_option, set_option, *_QUICK), function)
 
 
+def series_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What verbs of several runs may use, where the runs go, and how it is told."""
+    return _with((budget_option, workers_option, results_option, json_option, quiet_option), function)
+
+
 def _with(options: Sequence[Decorator], function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         function = option(function)

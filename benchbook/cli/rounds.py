@@ -7,14 +7,7 @@ from typing import Any
 
 import click
 
-from benchbook.cli.options import (
-    budget_option,
-    json_option,
-    plan_options,
-    quiet_option,
-    results_option,
-    workers_option,
-)
+from benchbook.cli.options import plan_options, series_options
 
 _OPTIONS = (
     plan_options,
@@ -28,11 +21,7 @@ _OPTIONS = (
         help="A median that moves by less than this share is called alike.  [default: the plan's margin_median, 0.05]",
     ),
     click.option("--resume", metavar="EXPERIMENT", help="Go on with this one (an id, the start of one, or `latest`)."),
-    budget_option,
-    workers_option,
-    results_option,
-    json_option,
-    quiet_option,
+    series_options,
 )
 
 
@@ -104,9 +93,10 @@ def present(experiment: Any, ended: Any, *, as_json: bool) -> int:
 
 def _next(experiment: Any, ended: Any) -> dict[str, str]:
     """Label -> the command that comes next."""
+    from benchbook.results.paths import as_option
     from benchbook.stages.experiment import sides
 
-    where = "" if experiment.results == "results" else f" --results {experiment.results}"
+    where = as_option(experiment.results)
     found = {}
     if ended.status == "failed":
         found["look"] = f"benchbook show {max(ended.runs.values())}{where}"

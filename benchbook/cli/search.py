@@ -8,15 +8,7 @@ from typing import Any
 
 import click
 
-from benchbook.cli.options import (
-    budget_option,
-    job_of,
-    json_option,
-    loadless_plan_options,
-    quiet_option,
-    results_option,
-    workers_option,
-)
+from benchbook.cli.options import job_of, loadless_plan_options, series_options
 
 _EPILOG = """\b
 Examples:
@@ -41,11 +33,7 @@ Exit codes: 0 every target has a load that meets all, 1 none that does, 2 bad in
 @click.option("--max-runs", type=click.IntRange(1), help="Runs a target, at most.  [default: 20]")
 @click.option("--repeats", type=click.IntRange(1), help="Runs at one load, at most.  [default: 3]")
 @click.option("--resume", metavar="SEARCH", help="Go on with this search (an id, the start of one, or `latest`).")
-@budget_option
-@workers_option
-@results_option
-@json_option
-@quiet_option
+@series_options
 def command(**chosen: Any) -> int:
     """Find the largest load that still meets objectives, target by target: doubling, then halving."""
     from benchbook.cli.live import live_view
@@ -94,14 +82,14 @@ def _present(chosen: Mapping[str, Any], series: Any, slos: Any, found: Any) -> i
 
 def _next(series: Any, found: Any) -> dict[str, str]:
     """Label -> the command that goes on, where there is something to go on with."""
+    from benchbook.results.paths import as_option
     from benchbook.stages.points import points
 
     ended = next((part.status for part in found if part.status != "finished"), None)
     if ended is None or not points(series):
         return {}
     more = {"budget": " --budget-usd MORE", "max runs": " --max-runs MORE"}.get(ended, "")
-    where = "" if series.results == "results" else f" --results {series.results}"
-    return {"finish": f"benchbook search --resume {series.sweep_id}{more}{where}"}
+    return {"finish": f"benchbook search --resume {series.sweep_id}{more}{as_option(series.results)}"}
 
 
 def _asked(chosen: Mapping[str, Any]) -> tuple[Any, Any, Any]:

@@ -8,15 +8,7 @@ from typing import Any
 
 import click
 
-from benchbook.cli.options import (
-    budget_option,
-    job_of,
-    json_option,
-    loadless_plan_options,
-    quiet_option,
-    results_option,
-    workers_option,
-)
+from benchbook.cli.options import job_of, loadless_plan_options, series_options
 
 _EPILOG = """\b
 Examples:
@@ -37,11 +29,7 @@ Exit codes: 0 done, 1 a point has failures beyond the threshold, 2 bad input, 13
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Measured trials of a target at each load.")
 @click.option("--least-gain", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of a step, see below.")
 @click.option("--resume", metavar="SWEEP", help="Go on with this sweep (an id, a prefix, or `latest`).")
-@budget_option
-@workers_option
-@results_option
-@json_option
-@quiet_option
+@series_options
 def command(**chosen: Any) -> int:
     """Run a plan under one load after another, each a run of its own, and say where more load stops paying."""
     from benchbook.cli.live import live_view

@@ -14,7 +14,7 @@ from benchbook.reports.gather import RunView, gather
 from benchbook.reports.targets import targets
 from benchbook.reports.terminal import show_grid, show_lines, show_words, width
 from benchbook.reports.words import bound, counts, number, plus_minus, seconds, share, token_rate
-from benchbook.results.paths import report_folder
+from benchbook.results.paths import as_option, report_folder
 from benchbook.results.runs import runs
 
 _VERDICT_STYLES = {"VALID": "bold green", "DEGRADED": "bold yellow", "INVALID": "bold red"}
@@ -162,7 +162,7 @@ def _places(results: str, view: RunView) -> Iterator[str]:
     yield f"tables   {folder / 'tables'}/*/run_id={run_id}/  (Parquet)"
     if page.is_file():
         yield f"page     {page}"
-    where = "" if results == "results" else f" --results {results}"
+    where = as_option(results)
     if view.run["not_started"]:
         yield f"finish   benchbook run --resume {run_id}{where}"
     yield f"next     benchbook show{where} --failures --checks"

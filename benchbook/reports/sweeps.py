@@ -8,6 +8,7 @@ from typing import Any
 from benchbook.reports.grid import Cell, Column
 from benchbook.reports.terminal import show_grid, show_words, width
 from benchbook.reports.words import MISSING, interval, number, quantile, share
+from benchbook.results.paths import as_option
 
 Row = Mapping[str, Any]
 _LATENCIES = (
@@ -32,7 +33,7 @@ def print_sweep(found: Mapping[str, Any]) -> None:
             show_words((f"too narrow for: {', '.join(left_out)}", "dim"))
     for line in _knees(found):
         show_words((line, ""))
-    where = "" if found["results"] == "results" else f" --results {found['results']}"
+    where = as_option(found["results"])
     if found["status"] != "finished":
         show_words((f"finish   benchbook sweep --resume {found['sweep_id']}{where}", ""))
     show_words((f"next     benchbook history sweep{where}", ""))

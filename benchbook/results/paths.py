@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,11 @@ from pathlib import Path
 from benchbook.errors import StorageError
 
 DEFAULT_RESULTS = "results"
+
+
+def as_option(results: str | Path) -> str:
+    """The folder as the end of a command that one may copy, with a blank before it; nothing where it is the default."""
+    return "" if str(results) == DEFAULT_RESULTS else f" --results {shlex.quote(str(results))}"
 
 
 def journal_folder(results: Path) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchbook.clock import Clock, utc
 from benchbook.errors import UnknownRunError
-from benchbook.results.paths import journal_folder, table_folder
+from benchbook.results.paths import as_option, journal_folder, table_folder
 
 MANIFEST = "run.json"
 _SECOND_NS = 1_000_000_000
@@ -73,8 +73,7 @@ def find_stored(results: Path, text: str) -> str:
 
 def not_stored(results: Path, run_id: str) -> UnknownRunError:
     """What is wrong with a run that is in the journal alone, and what stores it."""
-    where = "" if results == Path("results") else f" --results {results}"
-    right = f"`benchbook stage store{where}` stores it"
+    right = f"`benchbook stage store{as_option(results)}` stores it"
     return UnknownRunError(run_id, "is in the journal and not in the tables", right)
 
 
