@@ -49,7 +49,8 @@ def test_show_finds_a_run_by_any_name(cli: Cli, pair: Any, name: str) -> None:
 def test_show_prints_verdict_failures_and_checks(cli: Cli, troubled: Any) -> None:
     done = cli("show", "--results", troubled.results, "--failures", "--checks")
     assert done.code == 0
-    assert "verdict DEGRADED: 10 of 27 attempted trials failed, at most 5% may; 9 of 36" in done.out
+    assert "verdict DEGRADED: anthropic-sim: none of its 9 attempted trials succeeded; " in done.out
+    assert "; 10 of 27 attempted trials failed, at most 5% may; " in done.out
     assert "  anthropic-sim: 6 of 6 trials server_error" in done.lines
     assert "  openai-sim: 1 of 7 attempts rate_limited" in done.lines or "rate_limited" not in done.out
     listing = done.out.partition("\nfailures\n")[2].partition("\nchecks\n")
