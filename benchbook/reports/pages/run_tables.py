@@ -63,12 +63,17 @@ def _of_targets(view: RunView) -> str:
         f"{metric} {words.bound(metric).replace('<=', '≤').replace('>=', '≥')} {words.number(limit)}"
         for metric, limit in limits.items()
     )
+    least = " ≥: some answers' tokens were not reported." if _tokens_missing(view) else ""
     return (
         "Quantiles are over measured trials that succeeded, each with its distribution-free "
         f"{words.share(view.confidence)} interval for this fixed set of prompts; where there are too few trials the "
         "number is refused. Below “ok / tried” stands the share that failed. Warm-up is left out. Good share: of the "
-        f"attempted trials those that met every limit{f' ({told})' if told else ''}, with Wilson's interval."
+        f"attempted trials those that met every limit{f' ({told})' if told else ''}, with Wilson's interval.{least}"
     )
+
+
+def _tokens_missing(view: RunView) -> bool:
+    return any(row["calls_without_tokens"] and row["tokens_per_s"] is not None for row in view.throughput.values())
 
 
 def _named(row: Row, names: Names) -> Cell:

@@ -88,6 +88,9 @@ def test_the_page_has_a_table_of_each(view: RunView) -> None:
     html = page(view)
     assert "<caption>Attempts</caption>" in html
     assert "<caption>Gaps between chunks</caption>" in html
+    least = [row for row in view.throughput.values() if row["calls_without_tokens"] and row["tokens_per_s"] is not None]
+    assert html.count("\N{GREATER-THAN OR EQUAL TO} ") >= len(least) > 0
+    assert ("tokens were not reported" in html) is bool(least)
     for one in tried(view):
         assert f">{one.kept}</td>" in html
     for row in view.chunk_gaps:
