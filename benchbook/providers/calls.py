@@ -6,7 +6,7 @@ paces, so that no decode holds the loop while other answers arrive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from benchbook.clock import monotonic_ns
@@ -15,11 +15,11 @@ from benchbook.providers import Provider
 from benchbook.providers.connection import Over, Receiving
 from benchbook.providers.http import Exchange
 from benchbook.providers.transport import Outgoing, Transport
-from benchbook.records import ModelRequest
+from benchbook.records import ModelRequest, record
 from benchbook.wire import Wire
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """What the caller knows of an attempt before it starts. Stamps and the deadline are monotonic ns."""
 
@@ -34,7 +34,7 @@ class Asked:
     """Told at once, before anything is decoded, when a complete HTTP 200 is in."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RawCall:
     """A finished attempt, not yet decoded."""
 

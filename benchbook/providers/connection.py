@@ -30,10 +30,10 @@ class Receiving:
         "done",
         "error_kind",
         "error_message",
+        "feed",
         "fields",
         "first_byte_ns",
         "keep_alive",
-        "last_byte_ns",
         "over",
         "parser",
         "piece_at_ns",
@@ -50,7 +50,6 @@ class Receiving:
         self.sent_ns = 0
         self.closed_ns = 0
         self.first_byte_ns: int | None = None
-        self.last_byte_ns: int | None = None
         self.status: int | None = None
         self.fields: list[tuple[bytes, bytes]] = []  # header fields as they came; `headers` reads them, later
         self.piece_at_ns: list[int] = []  # two flat lists: nothing here wakes the garbage collector
@@ -60,6 +59,15 @@ class Receiving:
         self.error_kind: str | None = None
         self.error_message: str | None = None
         self.parser = httptools.HttpResponseParser(self)
+        self.feed = self.parser.feed_data
+
+    on_segment: Callable[[], None] | None = None
+    """Called after each segment, where somebody looks on."""
+
+    @property
+    def last_byte_ns(self) -> int | None:
+        """The newest segment's stamp."""
+        return self.stamp or None
 
     def on_message_begin(self) -> None:
         if self.complete:
@@ -85,11 +93,7 @@ class Receiving:
 
     def stamped(self) -> None:
         """The pieces without a stamp get that of the segment which brought them."""
-        missing = len(self.piece_bodies) - len(self.piece_at_ns)
-        if missing == 1:
-            self.piece_at_ns.append(self.stamp)
-        elif missing:
-            self.piece_at_ns += [self.stamp] * missing
+        self.piece_at_ns += [self.stamp] * (len(self.piece_bodies) - len(self.piece_at_ns))
 
     def on_message_complete(self) -> None:
         if self.status is None:  # 1xx: not the answer yet
@@ -178,14 +182,20 @@ class Connection(asyncio.Protocol):
         if receiving is None:  # nobody asked: a server's farewell, or bytes of no message
             self.abort()
             return
-        receiving.stamp = receiving.last_byte_ns = stamp
+        receiving.stamp = stamp
         try:
-            receiving.parser.feed_data(data)
+            receiving.feed(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             receiving.stamped()
             self._broken(receiving, error)
             return
-        receiving.stamped()
+        at_ns = receiving.piece_at_ns
+        if len(receiving.piece_bodies) == len(at_ns) + 1:  # as a rule: a segment brings a piece
+            at_ns.append(stamp)
+        else:
+            receiving.stamped()
+        if receiving.on_segment is not None:
+            receiving.on_segment()
         if receiving.complete:
             self._finish(stamp, None, None)
 
@@ -276,7 +286,7 @@ class Connection(asyncio.Protocol):
     def _detach(self) -> Receiving | None:
         receiving, self._receiving = self._receiving, None
         if receiving is not None:
-            receiving.parser = None  # breaks the cycle between the parser and its callbacks
+            receiving.parser = receiving.feed = None  # breaks the cycle between the parser and its callbacks
         return receiving
 
     @staticmethod

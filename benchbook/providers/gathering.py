@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar
 
 from benchbook.records import Chunks, ToolCall, Usage
 from benchbook.wire.events import (
@@ -47,6 +47,13 @@ class Gathering:
     def take(self, event: Event, stamp: int) -> None:
         """Add one event, completed by bytes that arrived at `stamp`."""
         self.events += 1
+        takes = self._FACTS.get(type(event))
+        if takes is not None:
+            takes(self, event)
+        else:
+            self._take_content(event, stamp)
+
+    def _take_content(self, event: Event, stamp: int) -> None:
         match event:
             case TextDelta(text):
                 self._content(self._text, text, "text", stamp)
@@ -56,24 +63,35 @@ class Gathering:
                 self._content(self._arguments(index), arguments, "tool", stamp)
             case ToolCallStarted(index):
                 self._calls[index] = (event, self._arguments(index))
-            case _:
-                self._take_fact(event)
 
-    def _take_fact(self, event: Event) -> None:
-        match event:
-            case Started():
-                self.model = event.model or self.model
-                self.system_fingerprint = event.system_fingerprint or self.system_fingerprint
-            case Finished(reason):
-                self.finish_reason = reason
-            case UsageReported(usage):
-                self.usage = merged(self.usage, usage)
-            case TimingReported(reported):
-                self.reported.update(reported)
-            case Failed():
-                self.failed = self.failed or event
-            case Ended():
-                self.ended = True
+    def _take_started(self, event: Started) -> None:
+        self.model = event.model or self.model
+        self.system_fingerprint = event.system_fingerprint or self.system_fingerprint
+
+    def _take_finished(self, event: Finished) -> None:
+        self.finish_reason = event.reason
+
+    def _take_usage(self, event: UsageReported) -> None:
+        self.usage = merged(self.usage, event.usage)
+
+    def _take_timing(self, event: TimingReported) -> None:
+        self.reported.update(event.reported)
+
+    def _take_failed(self, event: Failed) -> None:
+        self.failed = self.failed or event
+
+    def _take_ended(self, _event: Ended) -> None:
+        self.ended = True
+
+    _FACTS: ClassVar[Mapping[type, Callable[[Gathering, Any], None]]] = {
+        Started: _take_started,
+        Finished: _take_finished,
+        UsageReported: _take_usage,
+        TimingReported: _take_timing,
+        Failed: _take_failed,
+        Ended: _take_ended,
+    }
+    """What is made of the events that are no content."""
 
     def take_texts(self, kind: str, texts: Sequence[str], stamps: Sequence[int]) -> None:
         """Add content events of one kind, `text` or `reasoning`, each with its stamp."""
@@ -99,6 +117,8 @@ class Gathering:
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
+        if not self._calls:
+            return ()
         return tuple(
             ToolCall(started.id if started else "", started.name if started else "", "".join(arguments))
             for _, (started, arguments) in sorted(self._calls.items())

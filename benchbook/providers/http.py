@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from benchbook import __version__
 from benchbook.errors import ProviderError
+from benchbook.records import record
 
 USER_AGENT = f"benchbook/{__version__}"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -49,7 +50,7 @@ class HttpRequest:
     method: str = "POST"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exchange:
     """What became of a request. Never an exception: a failure is `error_kind` and `error_message`.
 

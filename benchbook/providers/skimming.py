@@ -28,56 +28,54 @@ class Skimming:
         self._reader, self._gathering = reader, gathering
         self._shape: Shape | None = None
         self._tries = _TRIES
+        self._boundary, self._at_rest = reader.boundary, reader.at_rest
 
     def read(self, stamps: Sequence[int], pieces: Sequence[bytes]) -> Iterator[None]:
         """Read the pieces; a slice of work, at most a few thousand bytes, per item. Raises WireError."""
         place = 0
         while place < len(pieces):
-            if taken := self._bulk(stamps[place : place + _RUN], pieces[place : place + _RUN]):
-                place += taken
+            piece, boundary = pieces[place], self._boundary
+            if self._may_be_known(piece) and (texts := self._leading(pieces[place : place + _RUN])):
+                self._take_texts(texts, stamps[place : place + len(texts)])
+                place += len(texts)
                 yield
                 continue
-            stamp, piece = stamps[place], pieces[place]
-            boundary = self._reader.boundary
             if boundary is None or piece.find(boundary) in (-1, len(piece) - len(boundary)):
-                yield from self._sliced(stamp, piece)
+                yield from self._sliced(stamps[place], piece)
             else:
-                yield from self._cut(stamp, piece, boundary)
+                yield from self._frames(stamps[place], piece, boundary)
             place += 1
 
-    def _bulk(self, stamps: Sequence[int], pieces: Sequence[bytes]) -> int:
-        """Read the pieces at the head, each a frame of the known shape, in one go; how many were read."""
-        reader = self._reader
-        if reader.boundary is None or not reader.at_rest:
-            return 0
-        shape = self._shape = self._shape or shape_lately(pieces[0], reader)
-        if shape is None or not shape.fits(pieces[0]):
-            return 0
-        end = len(pieces)
-        while not shape.fits(pieces[end - 1]):
-            end -= 1
-        texts = shape.texts(pieces[:end])
-        if texts is None:
-            return 0
-        self._gathering.take_texts(shape.kind, texts, stamps[:end])
-        return end
-
-    def _cut(self, stamp: int, piece: bytes, boundary: bytes) -> Iterator[None]:
-        """A piece of several frames, frame by frame."""
+    def _frames(self, stamp: int, piece: bytes, boundary: bytes) -> Iterator[None]:
+        """A piece of several frames: those of a known shape in bulk, the others one by one."""
         *frames, rest = piece.split(boundary)
-        if not self._reader.at_rest:  # the end of a frame that began in an earlier piece
-            yield from self._sliced(stamp, frames.pop(0) + boundary)
-        whole = [frame + boundary for frame in frames]
         place = 0
-        while place < len(whole):
-            run = whole[place : place + _RUN]
-            if taken := self._bulk([stamp] * len(run), run):
+        while place < len(frames):
+            frame = frames[place] + boundary
+            if self._may_be_known(frame) and (texts := self._leading(frames[place : place + _RUN], boundary)):
+                self._take_texts(texts, [stamp] * len(texts))
+                place += len(texts)
                 yield
-            else:
-                yield from self._sliced(stamp, whole[place])
-            place += taken or 1
+                continue
+            yield from self._sliced(stamp, frame)
+            place += 1
         if rest:
             yield from self._sliced(stamp, rest)
+
+    def _may_be_known(self, frame: bytes) -> bool:
+        """Whether the next frame may be of a shape that is known, here or from answers before."""
+        if not self._at_rest or self._boundary is None:
+            return False
+        if self._shape is None:
+            self._shape = shape_lately(frame, self._reader)
+        return self._shape is not None and frame.startswith(self._shape.before)
+
+    def _leading(self, frames: Sequence[bytes], end: bytes = b"") -> Sequence[str]:
+        return self._shape.leading(frames, end) if self._shape else ()
+
+    def _take_texts(self, texts: Sequence[str], stamps: Sequence[int]) -> None:
+        if self._shape:
+            self._gathering.take_texts(self._shape.kind, texts, stamps)
 
     def _sliced(self, stamp: int, frame: bytes) -> Iterator[None]:
         """Bytes for the reader: a frame, as a rule."""
@@ -86,20 +84,21 @@ class Skimming:
             yield
             return
         for start in range(0, len(frame), SLICE_BYTES):
-            self._take(self._reader.feed(frame[start : start + SLICE_BYTES]), stamp)
+            self._feed(stamp, frame[start : start + SLICE_BYTES])
             yield
 
     def _frame(self, stamp: int, frame: bytes) -> None:
         """A short frame, which may show the shape of those to come."""
-        reader = self._reader
-        whole = self._tries and reader.at_rest
-        events = reader.feed(frame)
-        self._take(events, stamp)
-        if whole and len(events) == 1 and type(events[0]) in KINDS and reader.at_rest and reader.boundary is not None:
-            found = shape_of(frame, events[0], reader)
+        whole = self._at_rest and self._tries
+        events = self._feed(stamp, frame)
+        if whole and len(events) == 1 and type(events[0]) in KINDS and self._at_rest and self._boundary is not None:
+            found = shape_of(frame, events[0], self._reader)
             if found is not None:
                 self._shape, self._tries = found, self._tries - 1
 
-    def _take(self, events: Sequence[Event], stamp: int) -> None:
+    def _feed(self, stamp: int, data: bytes) -> Sequence[Event]:
+        events = self._reader.feed(data)
         for event in events:
             self._gathering.take(event, stamp)
+        self._boundary, self._at_rest = self._reader.boundary, self._reader.at_rest
+        return events

@@ -146,7 +146,7 @@ class Passing(Receiving):
         super().__init__(done)
         self.pairs: list[tuple[str, str]] = []
         self.trailers: list[tuple[str, str]] = []
-        self.parser = _Tee(self.parser, write)
+        self.feed = _tee(self.feed, write)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         into = self.pairs if self.status is None else self.trailers
@@ -159,16 +159,14 @@ class Passing(Receiving):
         super().on_message_complete()
 
 
-class _Tee:
-    """Stands before the parser: every segment goes to the client first."""
+def _tee(feed: Callable[[bytes], object], write: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    """The parser's feed, and before it the client: every segment goes there first."""
 
-    def __init__(self, parser: Any, write: Callable[[bytes], object]) -> None:
-        self._parser, self._write = parser, write
-        self.get_status_code, self.should_keep_alive = parser.get_status_code, parser.should_keep_alive
+    def both(data: bytes) -> None:
+        write(data)
+        feed(data)
 
-    def feed_data(self, data: bytes) -> None:
-        self._write(data)
-        self._parser.feed_data(data)
+    return both
 
 
 class Relay:

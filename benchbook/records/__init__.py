@@ -47,6 +47,7 @@ from benchbook.records.kinds import (
     STAMPED_BY,
     STATUSES,
 )
+from benchbook.records.quick import record
 from benchbook.records.teams import (
     TEAM_KINDS,
     TEAM_WORKLOADS,
@@ -105,4 +106,5 @@ __all__ = [
     "Tries",
     "Turn",
     "Usage",
+    "record",
 ]

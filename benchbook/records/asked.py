@@ -8,6 +8,7 @@ from typing import Any
 
 from benchbook.errors import RecordError
 from benchbook.records.kinds import PHASES
+from benchbook.records.quick import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class Target:
     stream: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedTrial:
     """One planned unit. `intended_offset_ns` (open loop only) counts from the start of the run's load; `team` is the
     name of the team that works on it, "" where none does; `block` and `block_place` say when its target's turn was,

@@ -9,9 +9,10 @@ from typing import Any, overload
 from benchbook.errors import RecordError
 from benchbook.records.asked import PlannedTrial, ToolCall
 from benchbook.records.kinds import ERROR_KINDS, EVENT_KINDS, SPAN_KINDS, SPAN_STATUSES, STAMPED_BY, STATUSES
+from benchbook.records.quick import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """Token counts as the provider reported them. `input` holds all prompt tokens, cached ones included;
     `output` all generated tokens, reasoning included. None = not reported."""
@@ -32,7 +33,7 @@ class Chunk:
     kind: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Chunks(Sequence[Chunk]):
     """A call's chunks in order of arrival, kept as three columns: thousands of calls end each second, and an
     object a chunk would cost more than decoding it. Reads, and compares, as a tuple of `Chunk`."""
@@ -82,7 +83,7 @@ class Chunks(Sequence[Chunk]):
 NO_CHUNKS = Chunks()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """One attempt at one model call: facts only. METRICS are computed from it in `measure`.
 
@@ -148,7 +149,7 @@ class Call:
         return self.chunks  # type: ignore[return-value]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What one call brought back: text, reasoning, tool calls, and the raw body's pieces with their stamps."""
 
@@ -195,7 +196,7 @@ class Span:
             raise RecordError(f"span status {self.status!r} is not one of {SPAN_STATUSES}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trial:
     """One finished trial: the planned unit, what became of it, and its calls in order of attempt.
 

@@ -8,12 +8,12 @@ delta yields no event. A complete answer ends with `Ended`; one that does not wa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from benchbook.records import Usage
+from benchbook.records import Usage, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Started:
     """The answer has begun: what the server says of itself."""
 
@@ -22,17 +22,17 @@ class Started:
     system_fingerprint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReasoningDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolCallStarted:
     """`index` counts an answer's tool calls from 0."""
 
@@ -41,7 +41,7 @@ class ToolCallStarted:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolCallDelta:
     """A piece of a tool call's arguments (JSON text)."""
 
@@ -49,31 +49,31 @@ class ToolCallDelta:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finished:
     """Why generation stopped: `stop`, `length`, `tool_calls`, `content_filter`, or the wire's own word."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UsageReported:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimingReported:
     """The provider's own timings in ms, by name."""
 
     reported: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ping:
     """A keep-alive that carries nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """An error object inside an answer; `kind` is the wire's own word for it."""
 
@@ -81,7 +81,7 @@ class Failed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ended:
     """The wire's closing mark was seen ([DONE], message_stop, done: true, a whole body)."""
 

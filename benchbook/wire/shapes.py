@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import orjson
 
+from benchbook.records import record
 from benchbook.wire import Reader
 from benchbook.wire.events import Event, ReasoningDelta, TextDelta
 
@@ -29,7 +29,7 @@ _LATELY: deque[_Proof] = deque(maxlen=4)
 """The newest of them, for wires whose frames name their answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shape:
     """Frames that read `before` + the inside of a JSON string + `after`. `kind` is that of their chunks."""
 
@@ -41,6 +41,21 @@ class Shape:
         """Whether the frame may be of this shape; `texts` decides."""
         return frame.startswith(self.before) and frame.endswith(self.after)
 
+    def leading(self, frames: Sequence[bytes], end: bytes = b"") -> list[str]:
+        """The texts of those frames at the head that are of this shape, each frame's one. end: what was taken off
+        the end of every frame."""
+        bare = Shape(self.before, self.after[: len(self.after) - len(end)], self.kind) if end else self
+        if not frames or not bare.fits(frames[0]):
+            return []
+        count = len(frames)
+        while not bare.fits(frames[count - 1]):
+            count -= 1
+        texts = bare.texts(frames[:count])
+        if texts is None:
+            count = next((place for place, frame in enumerate(frames) if not bare.fits(frame)), 0)
+            texts = bare.texts(frames[:count])
+        return texts or []
+
     def texts(self, frames: Sequence[bytes]) -> list[str] | None:
         """The texts of frames of this shape; None where any of them is not before + non-empty JSON string + after.
 
@@ -48,16 +63,24 @@ class Shape:
         bytes, of the same lengths, then every frame has this shape.
         """
         before, after = self.before, self.after
-        start, end = len(before), -len(after)
-        parts = [frame[start:end] for frame in frames]
+        inside = slice(len(before), -len(after))
+        parts = [frame[inside] for frame in frames]
         if b"%b%b%b" % (before, (after + before).join(parts), after) != b"".join(frames):
             return None
+        strings = b'","'.join(parts)
         try:
-            texts: list[str] = orjson.loads(b'["%b"]' % b'","'.join(parts))
+            texts: list[str] = orjson.loads(b'["%b"]' % strings)
         except orjson.JSONDecodeError:
             return None
-        # A quote inside a frame would make two strings of one, or none at all.
-        return texts if len(texts) == len(frames) and all(texts) else None
+        # A quote inside a frame would make two strings of one, or none; a lone backslash at its end, one of two.
+        if len(texts) != len(frames) or not all(texts) or (b"\\" in strings and any(map(_escapes_on, parts))):
+            return None
+        return texts
+
+
+def _escapes_on(part: bytes) -> bool:
+    """Whether the part ends in a backslash that escapes what follows."""
+    return (len(part) - len(part.rstrip(b"\\"))) % 2 == 1
 
 
 def shape_of(frame: bytes, event: Event, reader: Reader) -> Shape | None:

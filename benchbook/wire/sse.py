@@ -8,12 +8,13 @@ dropped, as the standard says; only `closing`, the data that a wire uses as its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from benchbook.records import record
 
 BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServerSentEvent:
     """One event. `event` and `id` are empty and `retry_ms` None where the server named none."""
 
@@ -23,7 +24,7 @@ class ServerSentEvent:
     retry_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment:
     """A line that starts with a colon: the usual keep-alive."""
 

@@ -13,14 +13,14 @@ from random import Random
 from benchbook.clock import monotonic_ns, sleep_until
 from benchbook.providers import Provider
 from benchbook.providers.calls import Asked
-from benchbook.records import RETRYABLE, Answer, Call, ModelRequest, PlannedTrial, Trial
+from benchbook.records import RETRYABLE, Answer, Call, ModelRequest, PlannedTrial, Trial, record
 from benchbook.workloads import Desk, Slot
 
 SECOND_NS = 1_000_000_000
 STAYED_OPEN = "the target's breaker stayed open until the trial's time was up"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ask:
     """What is asked. name: call ids are it and the attempt's number; stamps and the deadline are monotonic ns;
     seed: of the back-off's jitter; last: whether the trial is over with its answer; waited_ns: for the target's

@@ -36,8 +36,7 @@ class _Passing(Receiving):
         self.stir = stir
         done.add_done_callback(stir)
 
-    def stamped(self) -> None:
-        super().stamped()
+    def on_segment(self) -> None:
         self.stir()
 
 
