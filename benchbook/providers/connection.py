@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import cast
 
 import httptools
@@ -16,6 +17,13 @@ import httptools
 from benchbook.clock import monotonic_ns
 
 _NO_BODY = (204, 304)
+
+
+@lru_cache(maxsize=256)
+def _field_name(name: bytes) -> str:
+    """A header field's name in lower case: servers say the same ones again and again."""
+    return name.decode("latin-1").lower()
+
 
 Over = Callable[[int], None]
 """Told, at once and with its last stamp, of an exchange that ended well: HTTP 200 and complete."""
@@ -108,7 +116,7 @@ class Receiving:
         """The header fields: names in lower case, a name that came twice with both values."""
         headers: dict[str, str] = {}
         for name, value in self.fields:
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            key, text = _field_name(name), value.decode("latin-1")
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
         return headers
 

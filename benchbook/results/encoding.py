@@ -12,8 +12,8 @@ import base64
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, chain, groupby, repeat
-from operator import attrgetter, sub
+from itertools import accumulate, chain, compress, groupby, repeat
+from operator import attrgetter, ne, sub
 from typing import Any
 
 from benchbook.records import Answer, Call, Chunks, Event, PlannedTrial, Span, ToolCall, Trial, Usage
@@ -72,8 +72,8 @@ def _encode_call(call: Call) -> Data:
             "sizes": chunks.sizes,
             "kinds": _runs(chunks.kinds),
         }
-    if "usage" in data:
-        data["usage"] = _plain(call.usage)
+    if usage := _plain(call.usage):
+        data["usage"] = usage
     if "retry_after_s" in data:
         data["retry_after_s"] = _number(call.retry_after_s)
     if "reported" in data:
@@ -145,15 +145,29 @@ _DEFAULTS: Mapping[type, Mapping[str, Any]] = {
 }
 
 
-_FIELDS = {kind: tuple(defaults.items()) for kind, defaults in _DEFAULTS.items()}
-_VALUES = {kind: attrgetter(*defaults) for kind, defaults in _DEFAULTS.items()}
+_NESTED = frozenset({"planned", "calls", "answers", "spans", "chunks", "usage"})
+"""Fields that hold records: each encoder writes its own."""
+
+
+class _Layout:
+    """A kind's plain fields and their defaults."""
+
+    __slots__ = ("defaults", "names", "values_of")
+
+    def __init__(self, defaults: Mapping[str, Any]) -> None:
+        self.names = tuple(name for name in defaults if name not in _NESTED)
+        self.defaults = tuple(defaults[name] for name in self.names)
+        self.values_of = attrgetter(*self.names)
+
+
+_LAYOUTS = {kind: _Layout(defaults) for kind, defaults in _DEFAULTS.items()}
 
 
 def _plain(record: Any) -> Data:
-    """The fields of a record that don't hold their default."""
-    kind = type(record)
-    fields = zip(_FIELDS[kind], _VALUES[kind](record), strict=True)
-    return {name: value for (name, default), value in fields if value is not default and value != default}
+    """The plain fields of a record that don't hold their default."""
+    layout = _LAYOUTS[type(record)]
+    values = layout.values_of(record)
+    return dict(compress(zip(layout.names, values, strict=True), map(ne, values, layout.defaults)))
 
 
 def _known(kind: type, data: Mapping[str, Any]) -> Data:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -66,16 +67,19 @@ class JournalWriter:
         self._thread = threading.Thread(target=self._sync_often, name="journal-sync", daemon=True)
         self._thread.start()
 
-    def append(self, trial: Trial) -> None:
-        """Write one finished trial. Raises StorageError; then nothing more is taken."""
+    def append(self, *trials: Trial) -> None:
+        """Write finished trials, a line each. Raises StorageError; then nothing more is taken."""
         descriptor = self._open_end()
-        self._line(descriptor, framed(RECORD, encode_trial(trial)))
-        self._written += 1
+        self._lines(descriptor, [framed(RECORD, encode_trial(trial)) for trial in trials])
 
     def note(self, event: Event) -> None:
         """Write one event. `records` of the end counts trials only. Raises StorageError; then nothing more is taken."""
         descriptor = self._open_end()
-        self._line(descriptor, framed(EVENT, encode_event(event)))
+        try:
+            _write(descriptor, framed(EVENT, encode_event(event)))
+        except OSError as error:
+            raise self._broken(error) from None
+        self._dirty = True
 
     def sync(self) -> None:
         """Bring what is written to the disk. Raises StorageError."""
@@ -137,11 +141,17 @@ class JournalWriter:
             raise ValueError("the journal writer is closed")
         return self._descriptor
 
-    def _line(self, descriptor: int, line: bytes) -> None:
+    def _lines(self, descriptor: int, lines: Sequence[bytes]) -> None:
+        """Write lines of trials at once. Where the disk takes a part of them, those that are whole count as written."""
+        block = b"".join(lines)
         try:
-            _write(descriptor, line)
+            taken = 0
+            while taken < len(block):
+                taken += os.write(descriptor, memoryview(block)[taken:])
         except OSError as error:
+            self._written += sum(end <= taken for end in accumulate(map(len, lines)))
             raise self._broken(error) from None
+        self._written += len(lines)
         self._dirty = True
 
     def _open(self, facts: Mapping[str, Any], number: int | None) -> Path:

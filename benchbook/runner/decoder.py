@@ -63,7 +63,7 @@ class Decoder:
         while True:
             await self._more.wait()
             while self._waiting:
-                while busy() and not self._urgent():  # noqa: ASYNC110 - not a poll: the sockets go first
+                if busy() and not self._urgent():
                     await asyncio.sleep(0)
                 until_ns = monotonic_ns() + SLICE_NS
                 await self._next(busy)

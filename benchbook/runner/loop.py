@@ -92,6 +92,12 @@ class Loop:
         for task in self._running:
             task.cancel()
 
+    def fail(self, error: Exception) -> None:
+        """End at once; `run` raises the first error that it was told of."""
+        if self._defect is None:
+            self._defect = error
+            self.abandon()
+
     async def run(self, share: Share, starting: Starting = at_once) -> None:
         """Run this process's share to its end. Raises what `on_finished` or a defect of our own raised.
 
@@ -179,9 +185,7 @@ class Loop:
             if gate is None or await self._admitted(trial, gate):
                 self._on_finished(await workload(trial.workload)(trial, self._desk, slot))
         except Exception as error:  # noqa: BLE001 - ours: raised by `run`
-            if self._defect is None:
-                self._defect = error
-                self.abandon()
+            self.fail(error)
         finally:
             slot.release(monotonic_ns())
             self.pulse.count(trial.target, -1)

@@ -19,6 +19,7 @@ from benchbook.measure.cost import cost_usd
 from benchbook.records import Event, PlannedTrial, Trial
 from benchbook.results import journal
 from benchbook.runner.desk import Desk
+from benchbook.runner.finishing import Pile
 from benchbook.runner.gate import STATE_WORDS, gates
 from benchbook.runner.harness.monitor import Monitor
 from benchbook.runner.lanes import Share
@@ -144,6 +145,7 @@ class Measuring:
         self._budget_usd: float | None = None
         self._stopped_by: str | None = None
         self._monitor: Monitor | None = None
+        self._pile = Pile(self._put_down, self._failed)
 
     async def run(
         self, share: Share, budget_usd: float | None, on_progress: OnProgress, starting: Starting = at_once
@@ -153,6 +155,8 @@ class Measuring:
         starting: see `Loop.run`.
         """
         self._budget_usd = budget_usd
+        if budget_usd is not None:  # each trial's cost decides about the next
+            self._pile = Pile(self._put_down, self._failed, most=1)
         if share.number == 0:
             for trial in self._left.skipped():
                 self._finished(trial)
@@ -171,7 +175,10 @@ class Measuring:
                 await self._loop.run(share, starting)
         finally:
             ticking.cancel()
-            self._report(on_progress, started_ns)
+            try:
+                self._pile.put_down()
+            finally:
+                self._report(on_progress, started_ns)
         return "finished" if self._progress.not_started == 0 else self._stopped_by or "finished"
 
     def stop(self, reason: str) -> None:
@@ -196,10 +203,18 @@ class Measuring:
                 return
 
     def _finished(self, trial: Trial) -> None:
-        self._writer.append(trial)
-        self._left.count(self._progress, trial)
+        self._pile.add(trial)
+
+    def _put_down(self, trials: Sequence[Trial]) -> None:
+        """Into the journal, and then they count."""
+        self._writer.append(*trials)
+        for trial in trials:
+            self._left.count(self._progress, trial)
         if self._budget_usd is not None and self._progress.spent_usd >= self._budget_usd:
             self.stop("budget")
+
+    def _failed(self, error: Exception) -> None:
+        self._loop.fail(error)
 
     def _note(self, share: Share, event: Event) -> None:
         """Write an event down; of one of several processes with its number."""

@@ -13,6 +13,7 @@ from typing import Any
 from benchbook.records import Trial
 from benchbook.runner.tally import Tally, merged, tally_of
 
+_COUNTED_AS = {"success": "succeeded", "failure": "failed", "timeout": "timed_out", "skipped": "skipped"}
 _SUMS = ("planned", "earlier", "succeeded", "failed", "timed_out", "skipped", "in_flight", "spent_usd", "workers")
 
 
@@ -57,9 +58,7 @@ class Progress:
         """Take a finished trial in, and what each of its calls cost (None: unknown)."""
         self.tally(trial.planned.target).take(trial, costs_usd)
         self.spent_usd += sum(cost or 0.0 for cost in costs_usd)
-        field = {"success": "succeeded", "failure": "failed", "timeout": "timed_out", "skipped": "skipped"}[
-            trial.status
-        ]
+        field = _COUNTED_AS[trial.status]
         setattr(self, field, getattr(self, field) + 1)
 
     @property

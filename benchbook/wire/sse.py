@@ -55,7 +55,8 @@ class Reader:
         return not (self._rest or self._data or self._event or self._id)
 
     def feed(self, data: bytes) -> Iterable[Frame]:
-        if data.startswith(b"data: ") and self.at_rest and _one_line(data):  # the usual case
+        usual = data.startswith(b"data: ") and data.endswith(b"\n\n") and data.find(b"\n") == len(data) - 2
+        if usual and b"\r" not in data and self.at_rest:
             self._first = self._skip_lf = False
             event, self._retry_ms = ServerSentEvent(data[6:-2], retry_ms=self._retry_ms), None
             return (event,)
@@ -113,11 +114,6 @@ class Reader:
         self._data = []
         self._event = self._id = ""
         self._retry_ms = None
-
-
-def _one_line(data: bytes) -> bool:
-    """A line, a blank line, and nothing else."""
-    return data.find(b"\n") == len(data) - 2 and data.endswith(b"\n") and b"\r" not in data
 
 
 def encode(frame: Frame) -> bytes:
