@@ -7,10 +7,10 @@
                         segment-000.ndjson      one line per finished trial, in order of finishing, and per event
                         segment-000.end.json    how the session ended; missing if it was killed
 
-Every line and every one of these documents carries a checksum (`frame`), `checks.json` excepted. A line is one
-write on a descriptor opened for appending, and synced within a second. After a write that failed, the torn line
-stays where it is and the writer takes no more: a resume goes on in a new segment. Readers forgive a torn last
-line of a session that never ended; any other bad line is named and skipped, and never fatal.
+Every line and every one of these documents carries a checksum (`frame`), `checks.json` excepted. A line, or a few
+of trials that ended together, is one write on a descriptor opened for appending, and synced within a second. After a
+write that failed, the torn line stays where it is and the writer takes no more: a resume goes on in a new segment.
+Readers forgive a torn last line of a session that never ended; any other bad line is named and skipped, never fatal.
 """
 
 from __future__ import annotations

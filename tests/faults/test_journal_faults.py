@@ -99,6 +99,17 @@ def test_a_full_disk_says_what_is_safe_and_a_resume_goes_on(results: Path) -> No
     assert read_run(results, RUN).status == "finished"
 
 
+def test_of_trials_written_together_those_that_are_whole_are_safe(results: Path) -> None:
+    script = APPENDER.replace(
+        "writer.append(Trial(plan", "(held := globals().setdefault('held', [])).append(Trial(plan"
+    ).replace("print(number, flush=True)", "len(held) == 7 and writer.append(*held)")
+    child = subprocess.run(
+        [sys.executable, "-c", script, str(results), "0", "40000", RUN], capture_output=True, text=True, check=True
+    )
+    assert "(File too large); 4 finished trials are safe there" in child.stdout
+    assert positions(results) == [0, 1, 2, 3]
+
+
 def test_a_writer_that_failed_takes_no_more(results: Path) -> None:
     script = (
         APPENDER

@@ -106,6 +106,27 @@ def test_damaged_bytes(name: str, said: list[str], at: int, damage: bytes) -> No
         agree(name, [*pieces[:place], hurt, *pieces[place + 1 :]])
 
 
+def test_two_damaged_frames_do_not_make_up_for_each_other() -> None:
+    """One escapes its last quote and the other has one too many: side by side they would read as two strings."""
+    pieces = spoken("openai_chat", [events.TextDelta(text) for text in ("ab", "cd", "ef", "gh")])
+    lacking, having = pieces[2].replace(b"cd", b"c\\"), pieces[3].replace(b"ef", b',"f')
+    agree("openai_chat", [*pieces[:2], lacking, having, *pieces[4:]])
+    agree("openai_chat", [b"".join(pieces[:2]), lacking + having, *pieces[4:]])
+
+
+@pytest.mark.parametrize("name", ["openai_chat", "anthropic_messages"])
+def test_frames_of_another_kind_between_those_of_a_shape(name: str) -> None:
+    pieces = spoken(name, [events.TextDelta(text) for text in "abcdefgh"])
+    other = {"openai_chat": b": still there\n\n", "anthropic_messages": b'event: ping\ndata: {"type": "ping"}\n\n'}[
+        name
+    ]
+    for place in range(2, len(pieces)):
+        told = [*pieces[:place], other, *pieces[place:]]
+        agree(name, told)
+        agree(name, [b"".join(told)])
+        agree(name, [told[0], b"".join(told[1:4]), b"".join(told[4:])])
+
+
 def test_words_that_only_stand_where_text_stood_are_not_read_as_text() -> None:
     """A field that happens to hold the same words is no shape: the probe shows that the text comes from elsewhere."""
     frame = b'data: {"id":"ab","choices":[{"index":0,"delta":{"content":"\\u0061b"}}]}\n\n'
