@@ -58,14 +58,14 @@ class Decoder:
         busy = _input_waits(asyncio.get_running_loop())
         while True:
             await self._more.wait()
+            if busy():
+                await asyncio.sleep(0)
+            until_ns = monotonic_ns() + SLICE_NS
             while self._waiting:
-                if busy():
-                    await asyncio.sleep(0)
-                until_ns = monotonic_ns() + SLICE_NS
                 await self._next(busy)
-                while self._waiting and monotonic_ns() < until_ns and not busy():
-                    await self._next(busy)
-                await asyncio.sleep(0)  # the trials that were decoded go on, and so do the sockets
+                if not self._waiting or monotonic_ns() >= until_ns or busy():
+                    await asyncio.sleep(0)  # the trials that were decoded go on, and so do the sockets
+                    until_ns = monotonic_ns() + SLICE_NS
             self._more.clear()
 
     async def _next(self, busy: Callable[[], bool]) -> None:

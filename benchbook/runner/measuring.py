@@ -100,9 +100,8 @@ class Left:
 
     def count(self, progress: Progress, trial: Trial) -> None:
         """Count a finished trial and what its calls cost, as far as that is known."""
-        targets = self.plan.targets
-        prices = [targets[call.target or trial.planned.target].price for call in trial.calls]
-        progress.count(trial, [cost_usd(price, call.usage)[0] for price, call in zip(prices, trial.calls, strict=True)])
+        targets, own = self.plan.targets, trial.planned.target
+        progress.count(trial, [cost_usd(targets[call.target or own].price, call.usage)[0] for call in trial.calls])
 
     def _hands(self, share: Share) -> int:
         """Trials are dealt one by one to the processes, or, in a closed loop, to the slots, which the processes hold
