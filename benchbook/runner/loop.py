@@ -103,7 +103,7 @@ class Loop:
 
         share: of the first leg; starting: says when each leg after it starts.
         """
-        decoding = asyncio.create_task(self._desk.decoder.work())
+        decoding = asyncio.create_task(self._desk.decoder.work(lambda: self.pulse.in_flight))
         try:
             for number, todo in enumerate(self._todo):
                 if number and self._stopped:
