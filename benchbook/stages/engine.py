@@ -1,14 +1,16 @@
 """The measuring process: reads a job from stdin, measures, and talks in JSON lines on stdout.
 
 It may be begun before there is a job: it loads what any job needs, sends nothing, and ends if none comes.
-Lines: `{"kind": "ready" | "progress" | "done" | "error", "body": ...}`. From `ready` on it takes an interrupt: before
-the load starts it ends at once, with EXIT_INTERRUPTED and without a word; under load it stops gracefully. When its
-stdin ends, its parent is gone, and it goes too: finished trials are in the journal, `--resume` does the rest.
+Lines: `{"kind": "progress" | "done" | "error", "body": ...}`. It is born with interrupts held back and lets them in
+once it has its job: before the load starts one ends it, with EXIT_INTERRUPTED and without a word; under load it stops
+gracefully. When its stdin ends, its parent is gone, and it goes too: finished trials are in the journal, `--resume`
+does the rest.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -35,7 +37,7 @@ def main() -> None:
     job = job_from(orjson.loads(line))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _say("ready", {})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         outcome = execute(job, lambda fields: _say("progress", fields))
     except UserError as error:
         _say("error", error_fields(error))

@@ -92,14 +92,21 @@ def _profiled(job: Job) -> AbstractContextManager[Profile | None]:
 
 @contextmanager
 def measuring_process() -> Iterator[subprocess.Popen[bytes]]:
-    """The measuring process, begun: it loads what any job needs and waits for one. It ends with this block."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "benchbook.stages.engine"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+    """The measuring process, begun: it loads what any job needs and waits for one. It ends with this block.
+
+    It is born with interrupts held back, and lets them in when it can take one: an early one waits for that.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "benchbook.stages.engine"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         yield child
     finally:
@@ -118,17 +125,16 @@ def execute_apart(
     """`execute` in a child process; blocks until it ends. The child goes down with this process.
 
     begun: a `measuring_process` that waits for its job, if there is one. Interrupts: the child is in a session of its
-    own; `interrupt_children` hands a Ctrl-C on to it once it is ready. Raises KeyboardInterrupt where that ended it
-    before its load.
+    own; `interrupt_children` hands a Ctrl-C on to it. Raises KeyboardInterrupt where that ended it before its load.
     """
     with measuring_process() if begun is None else nullcontext(begun) as child:
-        _CHILDREN[child.pid] = _STARTING
+        _CHILDREN.add(child.pid)
         try:
             _hand_over(job, child)
             outcome = _follow(child, on_progress)
             child.wait()
         finally:
-            _CHILDREN.pop(child.pid, None)
+            _CHILDREN.discard(child.pid)
     if outcome is None and child.returncode in (EXIT_INTERRUPTED, -signal.SIGINT):
         raise KeyboardInterrupt
     if outcome is None:
@@ -147,33 +153,21 @@ def _hand_over(job: Job, child: subprocess.Popen[bytes]) -> None:
         child.stdin.flush()
 
 
-_STARTING, _CALLED_OFF, _READY = range(3)
-_CHILDREN: dict[int, int] = {}
-"""Measuring processes, by pid: one that is starting can't take an interrupt yet, and gets it when it is ready."""
+_CHILDREN: set[int] = set()
+"""Pids of measuring processes that have a job."""
 
 
 def interrupt_children() -> bool:
     """Hand an interrupt on to the measuring processes; False if there is none."""
-    for pid, state in tuple(_CHILDREN.items()):
-        if state == _READY:
+    for pid in tuple(_CHILDREN):
+        with suppress(ProcessLookupError):  # it has just ended
             os.kill(pid, signal.SIGINT)
-        else:
-            _CHILDREN[pid] = _CALLED_OFF
     return bool(_CHILDREN)
-
-
-def _is_ready(pid: int) -> None:
-    called_off = _CHILDREN.get(pid) == _CALLED_OFF
-    _CHILDREN[pid] = _READY
-    if called_off:
-        os.kill(pid, signal.SIGINT)
 
 
 def _follow(child: subprocess.Popen[bytes], on_progress: OnProgress | None) -> Executed | None:
     for kind, body in _messages(child):
-        if kind == "ready":
-            _is_ready(child.pid)
-        elif kind == "progress" and on_progress is not None:
+        if kind == "progress" and on_progress is not None:
             on_progress(body)
         elif kind == "error":
             raise error_of(body)
