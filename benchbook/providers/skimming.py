@@ -40,10 +40,13 @@ class Skimming:
                 place += len(texts)
                 yield
                 continue
-            if boundary is None or piece.find(boundary) in (-1, len(piece) - len(boundary)):
-                yield from self._sliced(stamps[place], piece)
-            else:
+            if boundary is not None and piece.find(boundary) not in (-1, len(piece) - len(boundary)):
                 yield from self._frames(stamps[place], piece, boundary)
+            elif len(piece) <= SLICE_BYTES:
+                self._frame(stamps[place], piece)
+                yield
+            else:
+                yield from self._sliced(stamps[place], piece)
             place += 1
 
     def _frames(self, stamp: int, piece: bytes, boundary: bytes) -> Iterator[None]:
@@ -57,7 +60,11 @@ class Skimming:
                 place += len(texts)
                 yield
                 continue
-            yield from self._sliced(stamp, frame)
+            if len(frame) <= SLICE_BYTES:
+                self._frame(stamp, frame)
+                yield
+            else:
+                yield from self._sliced(stamp, frame)
             place += 1
         if rest:
             yield from self._sliced(stamp, rest)
@@ -77,14 +84,10 @@ class Skimming:
         if self._shape:
             self._gathering.take_texts(self._shape.kind, texts, stamps)
 
-    def _sliced(self, stamp: int, frame: bytes) -> Iterator[None]:
-        """Bytes for the reader: a frame, as a rule."""
-        if len(frame) <= SLICE_BYTES:
-            self._frame(stamp, frame)
-            yield
-            return
-        for start in range(0, len(frame), SLICE_BYTES):
-            self._feed(stamp, frame[start : start + SLICE_BYTES])
+    def _sliced(self, stamp: int, data: bytes) -> Iterator[None]:
+        """Many bytes at once, for the reader."""
+        for start in range(0, len(data), SLICE_BYTES):
+            self._feed(stamp, data[start : start + SLICE_BYTES])
             yield
 
     def _frame(self, stamp: int, frame: bytes) -> None:

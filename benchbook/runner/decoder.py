@@ -74,7 +74,8 @@ class Decoder:
                 await self._next(busy)
                 while self._waiting and monotonic_ns() < until_ns and not busy():
                     await self._next(busy)
-                await asyncio.sleep(0)  # the trials that were decoded go on, and so do the sockets
+                if self._waiting:
+                    await asyncio.sleep(0)  # the trials that were decoded go on, and so do the sockets
             self._more.clear()
 
     async def _next(self, busy: Callable[[], bool]) -> None:
