@@ -1,20 +1,21 @@
 """The retry policy: exponential back-off with full jitter, Retry-After honoured, every attempt a call of its own.
 
 Pure: the randomness is passed in, and time enters as the failed call's own stamps. Only kinds in
-`records.RETRYABLE` are tried again; a trial that timed out never is. The ceiling is min(cap, base x 2^(n-1)), as
-tenacity has it; the jitter is full: uniform between nothing and the ceiling (Brooker, "Exponential Backoff And
-Jitter", AWS Architecture Blog, 2015).
+`records.RETRYABLE` are tried again; a trial that timed out never is. The ceiling is tenacity's
+(min(cap, base x 2^(n-1))); the jitter is full: uniform between nothing and the ceiling (Brooker, "Exponential
+Backoff And Jitter", AWS Architecture Blog, 2015).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
+
+from tenacity.wait import wait_exponential
 
 from benchbook.records import RETRYABLE, Call
-
-_MOST_DOUBLINGS = 1000
-"""Whatever the base, any cap is passed by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class RetryPolicy:
 
     def ceiling_s(self, attempt: int) -> float:
         """The longest back-off after the attempt of that number (from 1)."""
-        return max(0.0, min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS)))
+        wait = wait_exponential(multiplier=self.base_s, max=self.cap_s)
+        return float(wait(cast("Any", SimpleNamespace(attempt_number=attempt))))
 
     def decide(self, call: Call, attempt: int, rng: Random, deadline_ns: int | None = None) -> Decision:
         """What to do after this call, the attempt of that number (from 1).

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from random import Random
-from types import SimpleNamespace
-from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tenacity.wait import wait_exponential
 
 from benchbook.providers.retry import RetryPolicy
 from benchbook.records import ERROR_KINDS, RETRYABLE, Call
@@ -42,12 +39,6 @@ def test_ceilings_double_up_to_the_cap() -> None:
     assert RetryPolicy(base_s=0.5, cap_s=3).ceiling_s(10_000) == 3
     assert RetryPolicy(base_s=0).ceiling_s(5) == 0
     assert RetryPolicy(cap_s=0).ceiling_s(5) == 0
-
-
-@given(POLICIES, st.integers(1, 100))
-def test_the_ceiling_is_tenacitys(policy: RetryPolicy, attempt: int) -> None:
-    theirs = wait_exponential(multiplier=policy.base_s, max=policy.cap_s)
-    assert policy.ceiling_s(attempt) == theirs(cast("Any", SimpleNamespace(attempt_number=attempt)))
 
 
 @given(POLICIES, st.integers(1, 12), st.integers())
