@@ -37,6 +37,8 @@ def main() -> None:
     job = job_from(orjson.loads(line))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        # Whoever began us may ignore interrupts, as a shell's background job does; ours are meant for us.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         outcome = execute(job, lambda fields: _say("progress", fields))
     except UserError as error:
